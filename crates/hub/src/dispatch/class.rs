@@ -1,0 +1,134 @@
+//! Classes: all subscribers of a shard with one interest, so that matching costs per interest and not per subscriber.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use petasos_protocol::{HubUrl, Matcher, TopicView};
+
+use super::index::{ClassId, Index};
+use super::interest::{Interest, any_matches};
+use super::slots::{Slots, Token};
+use crate::event::Event;
+
+/// All classes of a shard.
+pub(crate) struct Classes {
+    hub: HubUrl,
+    by_interest: HashMap<Arc<Interest>, Token>,
+    classes: Slots<Class>,
+    index: Index,
+    /// Distinguishes this event from the last one in `Class::seen`.
+    round: u64,
+    candidates: Vec<ClassId>,
+}
+
+struct Class {
+    interest: Arc<Interest>,
+    /// Places of the members in the shard's records; a member knows its position here, so that leaving is O(1).
+    members: Vec<u32>,
+    seen: u64,
+    pending: Vec<Bytes>,
+}
+
+impl Classes {
+    pub(crate) fn new(hub: HubUrl) -> Self {
+        let (by_interest, classes) = (HashMap::new(), Slots::new());
+        Self { hub, by_interest, classes, index: Index::default(), round: 0, candidates: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Adds a member to the class of its interest; returns the class and the member's position in it.
+    pub(crate) fn join(&mut self, interest: &Arc<Interest>, member: u32) -> Option<(ClassId, u32)> {
+        let token = match self.by_interest.get(interest) {
+            Some(token) => *token,
+            None => self.open(interest)?,
+        };
+        let class = self.classes.by_token(token)?;
+        let position = u32::try_from(class.members.len()).ok()?;
+        class.members.push(member);
+        Some((token.index(), position))
+    }
+
+    /// Removes the member at `position`; returns the member that took its place, if one did.
+    pub(crate) fn leave(&mut self, id: ClassId, position: u32) -> Option<u32> {
+        let (token, class) = self.classes.by_index(id)?;
+        class.members.swap_remove(position as usize);
+        let moved = class.members.get(position as usize).copied();
+        if class.members.is_empty() {
+            self.close(token);
+        }
+        moved
+    }
+
+    /// Queues an event in every class that it is for; `touched` gets each class that had nothing queued.
+    pub(crate) fn queue(&mut self, event: &Event, touched: &mut Vec<ClassId>) {
+        self.round += 1;
+        let views: Vec<TopicView<'_>> =
+            event.topics().iter().map(|topic| TopicView::new(topic.as_str(), &self.hub)).collect();
+        let candidates = &mut self.candidates;
+        candidates.clear();
+        for view in &views {
+            let resolved = self.hub.resolve(view.as_str());
+            self.index.find(view, resolved.as_ref().map(url::Url::as_str), |class| candidates.push(class));
+        }
+        let mut allowed = Allowed::default();
+        for id in self.candidates.drain(..) {
+            let Some((_, class)) = self.classes.by_index(id) else { continue };
+            if class.seen == self.round
+                || (event.is_private() && !allowed.check(class.interest.grants(), &views))
+            {
+                continue;
+            }
+            class.seen = self.round;
+            if class.pending.is_empty() {
+                touched.push(id);
+            }
+            class.pending.push(event.frame().clone());
+        }
+    }
+
+    /// Takes what is queued for a class, and for how many members it is.
+    pub(crate) fn take_pending(&mut self, id: ClassId) -> (Vec<Bytes>, usize) {
+        let Some((_, class)) = self.classes.by_index(id) else { return (Vec::new(), 0) };
+        (std::mem::take(&mut class.pending), class.members.len())
+    }
+
+    pub(crate) fn member(&mut self, id: ClassId, position: usize) -> Option<u32> {
+        self.classes.by_index(id)?.1.members.get(position).copied()
+    }
+
+    fn open(&mut self, interest: &Arc<Interest>) -> Option<Token> {
+        let class =
+            Class { interest: Arc::clone(interest), members: Vec::new(), seen: 0, pending: Vec::new() };
+        let token = self.classes.insert(class)?;
+        self.by_interest.insert(Arc::clone(interest), token);
+        for matcher in interest.matchers() {
+            self.index.insert(matcher, token.index());
+        }
+        Some(token)
+    }
+
+    fn close(&mut self, token: Token) {
+        let Some(class) = self.classes.remove(token) else { return };
+        self.by_interest.remove(&class.interest);
+        for matcher in class.interest.matchers() {
+            self.index.remove(matcher, token.index());
+        }
+    }
+}
+
+/// Remembers, for one event, which sets of grants allow it: many classes share one token.
+#[derive(Default)]
+struct Allowed(HashMap<*const Matcher, bool>);
+
+impl Allowed {
+    fn check(&mut self, grants: &Arc<[Matcher]>, views: &[TopicView<'_>]) -> bool {
+        if grants.is_empty() {
+            return false;
+        }
+        *self.0.entry(grants.as_ptr()).or_insert_with(|| any_matches(grants, views))
+    }
+}

@@ -1,0 +1,105 @@
+//! What the rest of the hub hands to a shard: a queue with at most one wake-up per sleep.
+//!
+//! Invariant: a command that was pushed is seen by the shard without anything else happening. The shard declares that it
+//! parks, then looks at the queue once more; a pusher queues, then looks whether the shard is parked. Both orders of the
+//! two pass through the queue's lock, so at least one of them sees the other.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Ends the sleep of a shard.
+pub(crate) trait Wake: Send + Sync + 'static {
+    fn wake(&self) -> io::Result<()>;
+}
+
+impl Wake for mio::Waker {
+    fn wake(&self) -> io::Result<()> {
+        mio::Waker::wake(self)
+    }
+}
+
+/// Commands for one shard, in order.
+pub(crate) struct Inbox<T> {
+    queue: Mutex<Vec<T>>,
+    parked: AtomicBool,
+    waker: Box<dyn Wake>,
+}
+
+impl<T> Inbox<T> {
+    pub(crate) fn new(waker: impl Wake) -> Self {
+        Self { queue: Mutex::default(), parked: AtomicBool::new(false), waker: Box::new(waker) }
+    }
+
+    /// Queues a command and wakes the shard if it sleeps.
+    pub(crate) fn push(&self, command: T) {
+        self.queue().push(command);
+        if self.parked.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            // The shard still looks at its queue at its next tick, so nothing is lost, only late.
+            tracing::error!(%error, "cannot wake a dispatch shard");
+        }
+    }
+
+    /// Takes everything queued into `into`, which must be empty; its capacity is given to the queue.
+    pub(crate) fn take(&self, into: &mut Vec<T>) {
+        debug_assert!(into.is_empty());
+        std::mem::swap(&mut *self.queue(), into);
+    }
+
+    /// Declares that the shard is about to sleep; `false` means that there is something to do first.
+    pub(crate) fn park(&self) -> bool {
+        self.parked.store(true, Ordering::SeqCst);
+        if self.queue().is_empty() {
+            return true;
+        }
+        self.parked.store(false, Ordering::SeqCst);
+        false
+    }
+
+    /// Declares that the shard is awake, whatever woke it.
+    pub(crate) fn unpark(&self) {
+        self.parked.store(false, Ordering::SeqCst);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Vec<T>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    struct Count(Arc<AtomicUsize>);
+
+    impl Wake for Count {
+        fn wake(&self) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sleeping_shard_is_woken_once_for_many_commands() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let inbox = Inbox::new(Count(Arc::clone(&wakes)));
+        inbox.push(1);
+        assert_eq!(wakes.load(Ordering::SeqCst), 0, "an awake shard needs no wake-up");
+        assert!(!inbox.park(), "it must not sleep over a command");
+        let mut taken = Vec::new();
+        inbox.take(&mut taken);
+        assert!(inbox.park());
+        for command in 2..10 {
+            inbox.push(command);
+        }
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+        taken.clear();
+        inbox.take(&mut taken);
+        assert_eq!(taken, (2..10).collect::<Vec<_>>());
+    }
+}

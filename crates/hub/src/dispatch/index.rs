@@ -1,0 +1,231 @@
+//! From a topic to the classes that ask for it: exact topics by hash, patterns by their literal prefix first.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use petasos_protocol::{Matcher, MatcherKind, TopicView};
+
+/// Number of a class within its shard.
+pub(crate) type ClassId = u32;
+
+/// Which classes have which matcher.
+#[derive(Default)]
+pub(crate) struct Index {
+    any: HashSet<ClassId>,
+    exact: HashMap<Matcher, Classes>,
+    patterns: Patterns,
+}
+
+impl Index {
+    pub(crate) fn insert(&mut self, matcher: &Matcher, class: ClassId) {
+        match matcher.kind() {
+            MatcherKind::Any => {
+                self.any.insert(class);
+            }
+            MatcherKind::Exact(_) => self.exact.entry(matcher.clone()).or_default().insert(class),
+            MatcherKind::Pattern(pattern) => self.patterns.insert(matcher, pattern.literal_prefix(), class),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, matcher: &Matcher, class: ClassId) {
+        match matcher.kind() {
+            MatcherKind::Any => {
+                self.any.remove(&class);
+            }
+            MatcherKind::Exact(_) => {
+                if let Some(classes) = self.exact.get_mut(matcher)
+                    && classes.remove(class)
+                {
+                    self.exact.remove(matcher);
+                }
+            }
+            MatcherKind::Pattern(pattern) => self.patterns.remove(matcher, pattern.literal_prefix(), class),
+        }
+    }
+
+    /// Calls `found` with each class that has a matcher for the topic; with some of them more than once.
+    /// `resolved` is the topic as an absolute, serialised URL, if it is one.
+    pub(crate) fn find(
+        &mut self,
+        topic: &TopicView<'_>,
+        resolved: Option<&str>,
+        mut found: impl FnMut(ClassId),
+    ) {
+        self.any.iter().copied().for_each(&mut found);
+        if !self.exact.is_empty()
+            && let Ok(key) = Matcher::exact(topic.as_str())
+            && let Some(classes) = self.exact.get(&key)
+        {
+            classes.each(&mut found);
+        }
+        self.patterns.find(topic, resolved, &mut found);
+    }
+}
+
+/// The classes of one matcher: nearly always one.
+#[derive(Default)]
+enum Classes {
+    #[default]
+    None,
+    One(ClassId),
+    Many(HashSet<ClassId>),
+}
+
+impl Classes {
+    fn insert(&mut self, class: ClassId) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(class),
+            Self::One(first) => Self::Many([first, class].into()),
+            Self::Many(mut classes) => {
+                classes.insert(class);
+                Self::Many(classes)
+            }
+        };
+    }
+
+    /// Removes a class; `true` if none is left.
+    fn remove(&mut self, class: ClassId) -> bool {
+        match self {
+            Self::Many(classes) => {
+                classes.remove(&class);
+                classes.is_empty()
+            }
+            Self::One(only) if *only == class => true,
+            Self::None | Self::One(_) => false,
+        }
+    }
+
+    fn each(&self, found: &mut impl FnMut(ClassId)) {
+        match self {
+            Self::None => {}
+            Self::One(class) => found(*class),
+            Self::Many(classes) => classes.iter().copied().for_each(found),
+        }
+    }
+}
+
+/// Patterns, grouped by the literal beginning that every topic they match must have.
+#[derive(Default)]
+struct Patterns {
+    by_prefix: HashMap<Box<str>, HashMap<Matcher, Classes>>,
+    /// How many prefixes have which length, so that a topic is looked up once per length and not once per pattern.
+    lengths: BTreeMap<usize, usize>,
+    /// Results for recent topics; emptied whenever a pattern comes or goes.
+    cache: HashMap<Box<str>, Box<[Matcher]>>,
+}
+
+impl Patterns {
+    fn insert(&mut self, matcher: &Matcher, prefix: Option<&str>, class: ClassId) {
+        let prefix = prefix.unwrap_or_default();
+        if !self.by_prefix.contains_key(prefix) {
+            *self.lengths.entry(prefix.len()).or_default() += 1;
+        }
+        let group = self.by_prefix.entry(prefix.into()).or_default();
+        if !group.contains_key(matcher) {
+            self.cache.clear();
+        }
+        group.entry(matcher.clone()).or_default().insert(class);
+    }
+
+    fn remove(&mut self, matcher: &Matcher, prefix: Option<&str>, class: ClassId) {
+        let prefix = prefix.unwrap_or_default();
+        let Some(group) = self.by_prefix.get_mut(prefix) else { return };
+        if group.get_mut(matcher).is_some_and(|classes| classes.remove(class)) {
+            group.remove(matcher);
+            self.cache.clear();
+        }
+        if group.is_empty() {
+            self.by_prefix.remove(prefix);
+            if let Some(count) = self.lengths.get_mut(&prefix.len()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.lengths.remove(&prefix.len());
+                }
+            }
+        }
+    }
+
+    fn find(&mut self, topic: &TopicView<'_>, resolved: Option<&str>, found: &mut impl FnMut(ClassId)) {
+        let Some(resolved) = resolved.filter(|_| !self.by_prefix.is_empty()) else { return };
+        if !self.cache.contains_key(topic.as_str()) {
+            let matching = self.search(topic, resolved);
+            if self.cache.len() >= CACHED_TOPICS {
+                self.cache.clear();
+            }
+            self.cache.insert(topic.as_str().into(), matching.into());
+        }
+        let matching = self.cache.get(topic.as_str()).map_or(&[][..], |matching| matching);
+        for matcher in matching {
+            if let MatcherKind::Pattern(pattern) = matcher.kind()
+                && let Some(group) = self.by_prefix.get(pattern.literal_prefix().unwrap_or_default())
+                && let Some(classes) = group.get(matcher)
+            {
+                classes.each(found);
+            }
+        }
+    }
+
+    fn search(&self, topic: &TopicView<'_>, resolved: &str) -> Vec<Matcher> {
+        let prefixes = self.lengths.keys().map_while(|length| resolved.get(..*length));
+        let groups = prefixes.filter_map(|prefix| self.by_prefix.get(prefix));
+        groups.flat_map(HashMap::keys).filter(|matcher| matcher.matches(topic)).cloned().collect()
+    }
+}
+
+/// Topics whose patterns are remembered; about 100 bytes each.
+const CACHED_TOPICS: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use petasos_protocol::HubUrl;
+
+    use super::*;
+
+    fn found(index: &mut Index, topic: &str) -> Vec<ClassId> {
+        let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+        let resolved = hub.resolve(topic).map(|url| url.to_string());
+        let mut classes = Vec::new();
+        index.find(&TopicView::new(topic, &hub), resolved.as_deref(), |class| classes.push(class));
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    #[test]
+    fn each_kind_of_matcher_is_found_and_forgotten() {
+        let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+        let exact = Matcher::exact("https://example.com/books/1").unwrap();
+        let pattern = Matcher::url_pattern("/books/:id", &hub).unwrap();
+        let other = Matcher::url_pattern("/reviews/:id", &hub).unwrap();
+        let mut index = Index::default();
+        for (matcher, class) in
+            [(&Matcher::any(), 1), (&exact, 2), (&exact, 3), (&pattern, 4), (&pattern, 5), (&other, 6)]
+        {
+            index.insert(matcher, class);
+        }
+        assert_eq!(found(&mut index, "https://example.com/books/1"), [1, 2, 3, 4, 5]);
+        assert_eq!(found(&mut index, "/reviews/9"), [1, 6]);
+        index.insert(&pattern, 7);
+        assert_eq!(found(&mut index, "/books/1"), [1, 4, 5, 7]);
+        for (matcher, class) in
+            [(&Matcher::any(), 1), (&exact, 2), (&exact, 3), (&pattern, 4), (&pattern, 5), (&pattern, 7)]
+        {
+            index.remove(matcher, class);
+        }
+        assert!(found(&mut index, "https://example.com/books/1").is_empty());
+        assert!(index.exact.is_empty() && index.any.is_empty());
+        assert_eq!(index.patterns.by_prefix.len(), 1);
+    }
+
+    #[test]
+    fn a_cached_result_never_outlives_the_pattern_it_comes_from() {
+        let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+        let mut index = Index::default();
+        let pattern = Matcher::url_pattern("/books/:id", &hub).unwrap();
+        index.insert(&Matcher::url_pattern("/books/*", &hub).unwrap(), 1);
+        assert_eq!(found(&mut index, "/books/1"), [1]);
+        index.insert(&pattern, 2);
+        assert_eq!(found(&mut index, "/books/1"), [1, 2]);
+        index.remove(&pattern, 2);
+        assert_eq!(found(&mut index, "/books/1"), [1]);
+    }
+}

@@ -1,0 +1,79 @@
+//! What dispatch counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::backlog::Cut;
+
+/// Counters of one hub's dispatch; all shards add to the same ones.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Subscribers that are connected now.
+    pub subscribers: Gauge,
+    /// Subscribers that ever connected.
+    pub subscribers_total: Counter,
+    /// Classes (distinct interests) over all shards now.
+    pub classes: Gauge,
+    /// Updates dispatched.
+    pub updates_total: Counter,
+    /// Events handed to subscribers.
+    pub deliveries_total: Counter,
+    /// Events that shared their write with others.
+    pub joined_total: Counter,
+    /// Subscribers cut off because they were too slow, by what they exceeded.
+    pub cut_bytes_total: Counter,
+    /// See [`Metrics::cut_bytes_total`]: too many frames waited.
+    pub cut_frames_total: Counter,
+    /// See [`Metrics::cut_bytes_total`]: nothing was taken for too long.
+    pub cut_stalled_total: Counter,
+    /// Subscribers cut off because they sent data after their request.
+    pub cut_talks_total: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn cut(&self, cut: Cut) {
+        match cut {
+            Cut::Bytes => self.cut_bytes_total.add(1),
+            Cut::Frames => self.cut_frames_total.add(1),
+            Cut::Stalled => self.cut_stalled_total.add(1),
+            Cut::Talks => self.cut_talks_total.add(1),
+            Cut::Gone | Cut::Expired | Cut::Stopped => {}
+        }
+    }
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Its value now.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Its value now.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self, count: u64) {
+        self.0.fetch_sub(count, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,123 @@
+//! From one update to its subscribers.
+//!
+//! Goals: an update is framed once and costs each subscriber one write of shared bytes; matching costs per distinct
+//! interest, not per subscriber; nobody slow or gone holds back anyone else.
+//!
+//! Each shard is a thread with its own subscribers and shares nothing with the others but its inbox and the counters.
+//! The transport calls [`Dispatch::deliver`] in the order of the history; every shard gets every event.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+mod backlog;
+pub(crate) use backlog::BacklogLimits;
+mod class;
+mod inbox;
+use inbox::Inbox;
+mod index;
+mod interest;
+pub(crate) use interest::Interest;
+mod metrics;
+pub use metrics::{Counter, Gauge, Metrics};
+mod poll;
+use poll::OsPoller;
+mod record;
+mod ring;
+mod shard;
+pub(crate) use shard::{Attach, Guard, ShardConfig, Target};
+use shard::{Command, Shard};
+mod slot;
+pub(crate) use slot::{End, Slot};
+mod slots;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use crate::clock::Clock;
+use crate::transport::{Follower, Seq, Stored};
+
+/// The sockets that shards take over.
+pub(crate) type SubscriberSocket = mio::net::TcpStream;
+
+/// All shards of a hub.
+pub(crate) struct Dispatch {
+    inboxes: Box<[Arc<Inbox<Command<SubscriberSocket>>>]>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    turn: AtomicUsize,
+    metrics: Arc<Metrics>,
+}
+
+impl Dispatch {
+    /// Starts `shards` threads, whose history begins after `floor`.
+    ///
+    /// # Errors
+    /// If the system gives no poller or no thread.
+    pub(crate) fn start(
+        config: &ShardConfig,
+        shards: usize,
+        clock: &Arc<dyn Clock>,
+        floor: Seq,
+    ) -> io::Result<Self> {
+        let metrics = Arc::new(Metrics::default());
+        let mut inboxes = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..shards.max(1) {
+            let (poller, waker) = OsPoller::new()?;
+            let inbox = Arc::new(Inbox::new(waker));
+            let shared = (Arc::clone(clock), Arc::clone(&metrics));
+            let shard = Shard::new(config.clone(), shared.0, shared.1, poller, Arc::clone(&inbox), floor);
+            let thread = std::thread::Builder::new().name(format!("petasos-shard-{number}"));
+            threads.push(thread.spawn(move || shard.run())?);
+            inboxes.push(inbox);
+        }
+        Ok(Self { inboxes: inboxes.into(), threads: Mutex::new(threads), turn: AtomicUsize::new(0), metrics })
+    }
+
+    /// Takes a subscription over. What is published after this call reaches it.
+    pub(crate) fn attach(&self, attach: Attach<SubscriberSocket>) -> Attached {
+        let shard = self.turn.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        self.inboxes[shard].push(Command::Attach(Box::new(attach)));
+        Attached(shard)
+    }
+
+    /// Says that the body of a slot is gone.
+    pub(crate) fn detach(&self, attached: Attached, slot: Arc<Slot>) {
+        self.inboxes[attached.0].push(Command::Detach(slot));
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Ends every subscription without waiting for it.
+    pub(crate) fn leave(&self) {
+        for inbox in &self.inboxes {
+            inbox.push(Command::Stop);
+        }
+    }
+
+    /// Ends every subscription and waits for the threads. Blocks for as long as a shard needs to finish its round.
+    pub(crate) fn stop(&self) {
+        self.leave();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a dispatch shard ended by a panic");
+            }
+        }
+    }
+}
+
+/// The shard that has a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attached(usize);
+
+impl Follower for Dispatch {
+    fn deliver(&self, stored: Stored) {
+        for inbox in &self.inboxes {
+            inbox.push(Command::Deliver(stored.clone()));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! One subscriber of a shard.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use petasos_protocol::sse;
+
+use super::backlog::{Backlog, BacklogLimits, Cut};
+use super::index::ClassId;
+use super::poll::{Ready, Socket};
+use super::shard::Guard;
+use super::slot::Slot;
+
+/// A subscriber. About 80 bytes; what it shares with others is in its class.
+pub(crate) struct Record<S> {
+    pub(crate) target: Link<S>,
+    pub(crate) class: ClassId,
+    /// Where it stands among the members of its class.
+    pub(crate) position: u32,
+    /// Second of the last write.
+    pub(crate) written: u32,
+    /// Second at which it ends; 0 means never.
+    pub(crate) expires: u32,
+    /// When what waits was last seen to move, in milliseconds; 0 while nothing waits.
+    pub(crate) stalled_since: u64,
+    /// Bytes that it sent after its request.
+    noise: u32,
+    half_closed: bool,
+    backlog: Option<Box<Backlog>>,
+    /// Held for as long as the subscription lasts.
+    _guard: Guard,
+}
+
+/// Where its bytes go.
+pub(crate) enum Link<S> {
+    Socket(S),
+    Slot(Arc<Slot>),
+}
+
+impl<S: Socket> Record<S> {
+    pub(crate) fn new(target: Link<S>, written: u32, expires: u32, guard: Guard) -> Self {
+        Self {
+            target,
+            class: 0,
+            position: 0,
+            written,
+            expires,
+            stalled_since: 0,
+            noise: 0,
+            half_closed: false,
+            backlog: None,
+            _guard: guard,
+        }
+    }
+
+    /// Sends, or queues behind what already waits.
+    pub(crate) fn send(&mut self, bytes: &Bytes, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
+        self.written = second(now_ms / 1000);
+        match &mut self.target {
+            Link::Slot(slot) => {
+                if slot.push(bytes.clone(), limits)? {
+                    self.stalled_since = now_ms.max(1);
+                }
+                Ok(())
+            }
+            Link::Socket(_) if self.backlog.is_some() => self.queue(bytes.clone(), limits, now_ms),
+            Link::Socket(socket) => {
+                let sent = write(socket, bytes)?;
+                if sent == bytes.len() {
+                    return Ok(());
+                }
+                self.queue(bytes.slice(sent..), limits, now_ms)
+            }
+        }
+    }
+
+    /// Takes note of what happened to its socket.
+    pub(crate) fn handle(&mut self, event: Ready, now_ms: u64) -> Result<(), Cut> {
+        if event.closed {
+            return Err(Cut::Gone);
+        }
+        if event.readable || event.half_closed {
+            self.discard()?;
+        }
+        if event.writable {
+            self.flush(now_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything it was sent has been taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        match &self.target {
+            Link::Slot(slot) => slot.pending() == 0,
+            Link::Socket(_) => self.backlog.is_none(),
+        }
+    }
+
+    fn queue(&mut self, bytes: Bytes, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
+        if self.backlog.is_none() {
+            self.stalled_since = now_ms.max(1);
+        }
+        self.backlog.get_or_insert_default().push(bytes, limits)
+    }
+
+    fn flush(&mut self, now_ms: u64) -> Result<(), Cut> {
+        let (Some(backlog), Link::Socket(socket)) = (&mut self.backlog, &mut self.target) else {
+            return Ok(());
+        };
+        if backlog.flush(socket).map_err(|_| Cut::Gone)? {
+            self.stalled_since = now_ms.max(1);
+        }
+        if backlog.is_empty() {
+            self.backlog = None;
+            self.stalled_since = 0;
+        }
+        Ok(())
+    }
+
+    /// Reads and forgets what a client sends after its request: unread bytes would turn a later close into a reset.
+    /// The end of its input does not end the subscription, but a client that is gone altogether answers the comment
+    /// that is sent then with a reset, and is noticed at once instead of at the next heartbeat.
+    fn discard(&mut self) -> Result<(), Cut> {
+        let Link::Socket(socket) = &mut self.target else { return Ok(()) };
+        let mut buffer = [0; 1024];
+        while !self.half_closed {
+            match socket.read(&mut buffer) {
+                Ok(0) => {
+                    self.half_closed = true;
+                    if self.backlog.is_none() && write(socket, sse::HEARTBEAT)? < sse::HEARTBEAT.len() {
+                        return Err(Cut::Gone);
+                    }
+                }
+                Ok(count) => {
+                    self.noise = self.noise.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                    if self.noise > MAX_NOISE {
+                        return Err(Cut::Talks);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(Cut::Gone),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes once; how much the socket took.
+fn write(socket: &mut impl Socket, bytes: &[u8]) -> Result<usize, Cut> {
+    loop {
+        match socket.write(bytes) {
+            Ok(sent) => return Ok(sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(Cut::Gone),
+        }
+    }
+}
+
+/// Ends a connection: in order if the subscriber did nothing wrong, else as it is.
+pub(crate) fn part(socket: &mut impl Socket, cut: Cut) {
+    if matches!(cut, Cut::Expired | Cut::Stopped)
+        && let Err(error) = socket.finish()
+    {
+        tracing::debug!(%error, "a subscriber was gone before its stream could be ended");
+    }
+}
+
+/// Seconds as the records keep them; they last 136 years.
+pub(crate) fn second(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+/// More than this after its request, and the client takes the stream for something else.
+const MAX_NOISE: u32 = 4096;

@@ -1,0 +1,62 @@
+//! What a request may do, from the token that it presents.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+use petasos_protocol::TopicView;
+
+use super::{Problem, cors};
+use crate::auth::{Authorised, Presented, Verifier, present};
+use crate::hub::Inner;
+
+impl Inner {
+    /// The publisher's token, which there must be.
+    pub(crate) fn publisher(&self, headers: &HeaderMap) -> Result<Arc<Authorised>, Problem> {
+        match present(headers, &self.policy.cookie_name) {
+            Presented::Bearer(token) => self.verify(&self.publishers, &token),
+            Presented::Cookie(token) => {
+                if !cors::may_publish(&self.policy, &self.url, headers) {
+                    let detail = "Publishing with a cookie needs an Origin or Referer that is the hub's own or allowed.";
+                    return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+                }
+                self.verify(&self.publishers, &token)
+            }
+            Presented::Nothing => Err(Problem::token_needed(&self.url)),
+            Presented::Malformed(detail) => Err(Problem::invalid_request(&self.url, format!("{detail}."))),
+        }
+    }
+
+    /// The subscriber's token, or none if the hub lets anonymous subscribers in (SUB.11).
+    pub(crate) fn subscriber(&self, headers: &HeaderMap) -> Result<Option<Arc<Authorised>>, Problem> {
+        match present(headers, &self.policy.cookie_name) {
+            Presented::Bearer(token) | Presented::Cookie(token) => {
+                self.verify(&self.subscribers, &token).map(Some)
+            }
+            Presented::Nothing if self.policy.anonymous => Ok(None),
+            Presented::Nothing => Err(Problem::token_needed(&self.url)),
+            Presented::Malformed(detail) => Err(Problem::invalid_request(&self.url, format!("{detail}."))),
+        }
+    }
+
+    fn verify(&self, verifier: &Verifier, token: &str) -> Result<Arc<Authorised>, Problem> {
+        verifier.verify(token).map_err(|refusal| {
+            tracing::debug!(%refusal, "a token was refused");
+            Problem::invalid_token(&self.url)
+        })
+    }
+
+    /// Whether the token covers every topic (PUB.8); names the first that it does not.
+    pub(crate) fn require_publish<'a>(
+        &self,
+        token: &Authorised,
+        topics: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Problem> {
+        for topic in topics {
+            if !token.may_publish(&TopicView::new(topic, &self.url)) {
+                let detail = format!("The access token does not allow to publish on the topic {topic:?}.");
+                return Err(Problem::insufficient_scope(&self.url, detail));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! The hub over HTTP: what a request is answered, without a socket in sight.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
+use petasos_protocol::token::DETAIL_TYPE;
+use petasos_protocol::{MatchType, metadata};
+
+mod authorize;
+mod body;
+pub use body::HubBody;
+mod cors;
+mod problem;
+pub(crate) use problem::Problem;
+mod publish;
+mod replay;
+pub(crate) use replay::Replay;
+mod stream;
+mod subscribe;
+pub(crate) use subscribe::{Start, Subscription};
+
+use crate::hub::Hub;
+
+/// What a request comes to: an answer, or a stream that the caller still has to open.
+pub(crate) enum Outcome {
+    Answer(Response<HubBody>),
+    Stream(Box<Subscription>),
+}
+
+impl Hub {
+    /// Answers a request to the hub: its own path, what is below it, and the metadata of RFC 9728.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<HubBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
+        match self.decide(request).await {
+            Outcome::Answer(response) => response,
+            Outcome::Stream(subscription) => subscription.into_response(self),
+        }
+    }
+
+    /// Whether a path is the hub's.
+    #[must_use]
+    pub fn owns(&self, path: &str) -> bool {
+        path == self.inner.url.path() || path == metadata::path(&self.inner.url)
+    }
+
+    /// Does everything but open the stream.
+    pub(crate) async fn decide<B>(&self, request: Request<B>) -> Outcome
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let outcome = if parts.uri.path() == metadata::path(&self.inner.url) {
+            self.metadata(&parts.method)
+        } else if parts.uri.path() != self.inner.url.path() {
+            Err(Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", parts.uri.path())))
+        } else {
+            self.route(&parts, body).await
+        };
+        match outcome {
+            Ok(Outcome::Answer(mut response)) => {
+                cors::allow(&self.inner.policy, &parts.headers, response.headers_mut());
+                Outcome::Answer(response)
+            }
+            Ok(Outcome::Stream(mut subscription)) => {
+                cors::allow(&self.inner.policy, &parts.headers, subscription.headers_mut());
+                Outcome::Stream(subscription)
+            }
+            Err(problem) => {
+                let mut response = problem.into_response();
+                cors::allow(&self.inner.policy, &parts.headers, response.headers_mut());
+                Outcome::Answer(response)
+            }
+        }
+    }
+
+    async fn route<B>(&self, parts: &http::request::Parts, body: B) -> Result<Outcome, Problem>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::fmt::Display,
+    {
+        match parts.method.as_str() {
+            "GET" => self.subscribe(parts, None).await.map(|stream| Outcome::Stream(Box::new(stream))),
+            "QUERY" => {
+                let form = body::collect_form(&parts.headers, body, self.inner.policy.max_body).await?;
+                self.subscribe(parts, Some(&form)).await.map(|stream| Outcome::Stream(Box::new(stream)))
+            }
+            "HEAD" => Ok(Outcome::Answer(self.subscribe(parts, None).await?.into_head())),
+            "POST" => {
+                let form = body::collect_form(&parts.headers, body, self.inner.policy.max_body).await?;
+                self.publish_request(parts, &form).await.map(Outcome::Answer)
+            }
+            "OPTIONS" => Ok(Outcome::Answer(cors::preflight(METHODS))),
+            _ => Err(Problem::method_not_allowed(&parts.method, METHODS)),
+        }
+    }
+
+    /// Where tokens come from is the operator's to say: it is named only if issuers are configured (DIS.2).
+    fn metadata_document(&self) -> serde_json::Value {
+        let policy = &self.inner.policy;
+        let mut document = serde_json::json!({
+            "resource": self.inner.url.as_str(),
+            "bearer_methods_supported": ["header"],
+            "authorization_details_types_supported": [DETAIL_TYPE],
+            "mercure_cookie": policy.cookie_name,
+            "mercure_matcher_types_supported": [MatchType::Exact.as_str(), MatchType::UrlPattern.as_str()],
+        });
+        if !policy.issuers.is_empty() {
+            document["authorization_servers"] = policy.issuers.clone().into();
+        }
+        document
+    }
+
+    fn metadata(&self, method: &Method) -> Result<Outcome, Problem> {
+        match *method {
+            Method::OPTIONS => return Ok(Outcome::Answer(cors::preflight("GET, HEAD, OPTIONS"))),
+            Method::GET | Method::HEAD => {}
+            _ => return Err(Problem::method_not_allowed(method, "GET, HEAD, OPTIONS")),
+        }
+        let document = self.metadata_document().to_string();
+        let mut response = Response::new(HubBody::full(document));
+        response
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+        Ok(Outcome::Answer(response))
+    }
+}
+
+const METHODS: &str = "GET, HEAD, OPTIONS, POST, QUERY";
+
+fn allow(response: &mut Response<HubBody>, methods: &'static str) {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+}
+
+/// The hub's bodies never fail: a stream that cannot go on ends.
+pub type Never = Infallible;

@@ -1,0 +1,10 @@
+//! The hub over real sockets, by requirement of `protocol.md`.
+
+#![expect(clippy::panic, clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic, and its helpers too")]
+
+mod publish; // PUB: forms, topics, answers
+mod reconnect; // REC: cursors, replay
+mod streams; // sockets: takeover, half-close, HTTP/2, slow readers, shutdown
+mod subscribe; // SUB: matchers, heads, CORS
+mod support;
+mod tokens; // AUTH: presentation, verification, private updates
