@@ -30,6 +30,7 @@ async function start() {
   } catch (error) {
     if (!(error instanceof api.Problem)) throw error;
     find('#cards').replaceChildren();
+    find('#cards').ariaBusy = 'false';
     find('#error-text').textContent = error.message;
     find('#error').hidden = false;
     showState('offline');
@@ -164,8 +165,7 @@ class Bookshop {
   }
 
   #suggest() {
-    const first = this.#books.values().sort((a, b) => a.id - b.id)[0];
-    if (first) suggest(first);
+    suggest(this.#books.values().sort((a, b) => a.id - b.id)[0] ?? null, this.#books.path);
   }
 
   /** `#/books/1` opens that book, so that an address can be shared. */

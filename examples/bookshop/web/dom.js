@@ -32,7 +32,7 @@ function fillRating(place, { average, count }) {
   if (place.dataset.text === text) return;
   place.dataset.text = text;
   place.classList.toggle('none', count === 0);
-  if (count === 0) return place.replaceChildren('No reviews yet');
+  if (count === 0) return place.replaceChildren('No reviews');
   place.replaceChildren(
     icon('star'),
     element('span', { ariaHidden: 'true', textContent: `${average.toFixed(1)} (${count})` }),

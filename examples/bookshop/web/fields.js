@@ -6,7 +6,7 @@ export const BOOK_FIELDS = [
   { name: 'author', label: 'Author', required: true },
   { name: 'publicationDate', label: 'Published', type: 'date', half: true },
   {
-    name: 'priceCents', label: 'Price in euros', half: true, inputMode: 'decimal', placeholder: '12.50',
+    name: 'priceCents', label: 'Price in \u20ac', half: true, inputMode: 'decimal', placeholder: '12.50',
     show: (cents) => (typeof cents === 'number' ? (cents / 100).toFixed(2) : ''), read: readPrice,
   },
   { name: 'isbn', label: 'ISBN', inputMode: 'numeric', placeholder: '978...' },

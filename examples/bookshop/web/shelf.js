@@ -119,7 +119,9 @@ export class Shelf {
 /** Grey cards of the size of real ones, so that nothing jumps when those arrive. */
 export function showSkeletons() {
   const cards = Array.from({ length: 12 }, () => fromTemplate('skeleton-template'));
-  document.querySelector('#cards').replaceChildren(...cards, element('li', { className: 'visually-hidden', textContent: 'Loading the books' }));
+  const list = document.querySelector('#cards');
+  list.ariaBusy = 'true';
+  list.replaceChildren(...cards, element('li', { className: 'visually-hidden', textContent: 'Loading the books' }));
 }
 
 const ORDERS = {

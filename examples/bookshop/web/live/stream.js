@@ -150,9 +150,9 @@ async function withTimeout(abort, milliseconds, action) {
 
 const RETRY = 500;
 const SHORTEST = 100;
-const LONGEST = 15_000;
+const LONGEST = 10_000;
 const ANSWER = 20_000;
 /** Hubs send a heartbeat every 40 s by default; two missing ones mean that nobody is there. */
 const SILENCE = 95_000;
 const STABLE = 5_000;
-const GIVEN_UP_HOPE = 5;
+const GIVEN_UP_HOPE = 4;
