@@ -53,7 +53,7 @@ export class Stream extends EventTarget {
       if (this.#lifetime.signal.aborted) return;
       // A hub that accepts and drops at once must not be hammered.
       this.#failures = opened && Date.now() - startedAt > STABLE ? 0 : this.#failures + 1;
-      this.#become(this.#failures >= GIVEN_UP_HOPE || navigator.onLine === false ? 'offline' : 'reconnecting');
+      this.#become(this.#failures >= GIVEN_UP_HOPE || globalThis.navigator?.onLine === false ? 'offline' : 'reconnecting');
       await this.#pause(backoff(this.#retry, this.#failures));
     }
   }
