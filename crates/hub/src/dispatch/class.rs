@@ -71,8 +71,7 @@ impl Classes {
         let candidates = &mut self.candidates;
         candidates.clear();
         for view in &views {
-            let resolved = self.hub.resolve(view.as_str());
-            self.index.find(view, resolved.as_ref().map(url::Url::as_str), |class| candidates.push(class));
+            self.index.find(view, |class| candidates.push(class));
         }
         let mut allowed = Allowed::default();
         for id in self.candidates.drain(..) {

@@ -43,13 +43,7 @@ impl Index {
     }
 
     /// Calls `found` with each class that has a matcher for the topic; with some of them more than once.
-    /// `resolved` is the topic as an absolute, serialised URL, if it is one.
-    pub(crate) fn find(
-        &mut self,
-        topic: &TopicView<'_>,
-        resolved: Option<&str>,
-        mut found: impl FnMut(ClassId),
-    ) {
+    pub(crate) fn find(&mut self, topic: &TopicView<'_>, mut found: impl FnMut(ClassId)) {
         self.any.iter().copied().for_each(&mut found);
         if !self.exact.is_empty()
             && let Ok(key) = Matcher::exact(topic.as_str())
@@ -57,7 +51,7 @@ impl Index {
         {
             classes.each(&mut found);
         }
-        self.patterns.find(topic, resolved, &mut found);
+        self.patterns.find(topic, &mut found);
     }
 }
 
@@ -144,10 +138,12 @@ impl Patterns {
         }
     }
 
-    fn find(&mut self, topic: &TopicView<'_>, resolved: Option<&str>, found: &mut impl FnMut(ClassId)) {
-        let Some(resolved) = resolved.filter(|_| !self.by_prefix.is_empty()) else { return };
+    fn find(&mut self, topic: &TopicView<'_>, found: &mut impl FnMut(ClassId)) {
+        if self.by_prefix.is_empty() {
+            return;
+        }
         if !self.cache.contains_key(topic.as_str()) {
-            let matching = self.search(topic, resolved);
+            let matching = self.search(topic);
             if self.cache.len() >= CACHED_TOPICS {
                 self.cache.clear();
             }
@@ -164,8 +160,9 @@ impl Patterns {
         }
     }
 
-    fn search(&self, topic: &TopicView<'_>, resolved: &str) -> Vec<Matcher> {
-        let prefixes = self.lengths.keys().map_while(|length| resolved.get(..*length));
+    fn search(&self, topic: &TopicView<'_>) -> Vec<Matcher> {
+        let Some(key) = topic.index_key() else { return Vec::new() };
+        let prefixes = self.lengths.keys().filter_map(|length| key.get(..*length));
         let groups = prefixes.filter_map(|prefix| self.by_prefix.get(prefix));
         groups.flat_map(HashMap::keys).filter(|matcher| matcher.matches(topic)).cloned().collect()
     }
@@ -182,9 +179,8 @@ mod tests {
 
     fn found(index: &mut Index, topic: &str) -> Vec<ClassId> {
         let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
-        let resolved = hub.resolve(topic).map(|url| url.to_string());
         let mut classes = Vec::new();
-        index.find(&TopicView::new(topic, &hub), resolved.as_deref(), |class| classes.push(class));
+        index.find(&TopicView::new(topic, &hub), |class| classes.push(class));
         classes.sort_unstable();
         classes.dedup();
         classes

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
-use petasos_protocol::token::DETAIL_TYPE;
-use petasos_protocol::{MatchType, metadata};
+use petasos_protocol::metadata::{self, ResourceMetadata};
 
 mod authorize;
 mod body;
@@ -101,29 +100,21 @@ impl Hub {
         }
     }
 
-    /// Where tokens come from is the operator's to say: it is named only if issuers are configured (DIS.2).
-    fn metadata_document(&self) -> serde_json::Value {
-        let policy = &self.inner.policy;
-        let mut document = serde_json::json!({
-            "resource": self.inner.url.as_str(),
-            "bearer_methods_supported": ["header"],
-            "authorization_details_types_supported": [DETAIL_TYPE],
-            "mercure_cookie": policy.cookie_name,
-            "mercure_matcher_types_supported": [MatchType::Exact.as_str(), MatchType::UrlPattern.as_str()],
-        });
-        if !policy.issuers.is_empty() {
-            document["authorization_servers"] = policy.issuers.clone().into();
-        }
-        document
-    }
-
     fn metadata(&self, method: &Method) -> Result<Outcome, Problem> {
         match *method {
             Method::OPTIONS => return Ok(Outcome::Answer(cors::preflight("GET, HEAD, OPTIONS"))),
             Method::GET | Method::HEAD => {}
             _ => return Err(Problem::method_not_allowed(method, "GET, HEAD, OPTIONS")),
         }
-        let document = self.metadata_document().to_string();
+        let policy = &self.inner.policy;
+        let document =
+            ResourceMetadata::new(&self.inner.url, policy.issuers.clone(), Some(policy.cookie_name.clone()));
+        let document = serde_json::to_vec(&document).map_err(|error| {
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("The metadata cannot be written: {error}."),
+            )
+        })?;
         let mut response = Response::new(HubBody::full(document));
         response
             .headers_mut()

@@ -1,6 +1,11 @@
 //! The hub over real sockets, by requirement of `protocol.md`.
 
-#![expect(clippy::panic, clippy::unwrap_used, unreachable_pub, reason = "a test may end by a panic, and its helpers too")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may end by a panic, and its helpers too"
+)]
 
 mod publish; // PUB: forms, topics, answers
 mod reconnect; // REC: cursors, replay

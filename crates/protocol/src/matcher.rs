@@ -1,0 +1,248 @@
+//! What selects topics.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::text::{self, ForbiddenChar};
+use crate::topic::MAX_TOPIC;
+use crate::{HubUrl, Pattern, PatternError, TopicView};
+
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MatchType {
+    /// Byte for byte (SUB.4).
+    Exact,
+    /// As a WHATWG URL Pattern (SUB.5).
+    UrlPattern,
+}
+
+impl MatchType {
+    /// Its name in tokens and documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::UrlPattern => "urlpattern",
+        }
+    }
+
+    /// The type of this name; names are case-sensitive.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Exact, Self::UrlPattern].into_iter().find(|known| known.as_str() == name)
+    }
+}
+
+impl fmt::Display for MatchType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Selects topics. Cheap to clone; equal if type and source are.
+#[derive(Clone)]
+pub struct Matcher(Arc<Inner>);
+
+struct Inner {
+    source: Box<str>,
+    kind: Kind,
+}
+
+enum Kind {
+    Any,
+    Exact,
+    Pattern(Box<Pattern>),
+}
+
+/// What a matcher is, for whoever builds an index of many.
+#[derive(Debug)]
+pub enum MatcherKind<'a> {
+    /// Matches every topic.
+    Any,
+    /// Matches this topic.
+    Exact(&'a str),
+    /// Matches what the pattern matches.
+    Pattern(&'a Pattern),
+}
+
+impl Matcher {
+    /// The matcher `*`, which matches every topic whatever its type says (SUB.3).
+    #[must_use]
+    pub fn any() -> Self {
+        Self::of("*", Kind::Any)
+    }
+
+    /// Matches one topic, byte for byte (SUB.4).
+    ///
+    /// # Errors
+    /// [`MatcherError`] if the value holds a forbidden character or is too long.
+    pub fn exact(value: &str) -> Result<Self, MatcherError> {
+        check(value)?;
+        Ok(if value == "*" { Self::any() } else { Self::of(value, Kind::Exact) })
+    }
+
+    /// Matches the topics that a URL Pattern matches; a relative pattern is relative to the hub's URL (SUB.5).
+    ///
+    /// # Errors
+    /// [`MatcherError`] if the value holds a forbidden character, is too long, or is no pattern.
+    pub fn url_pattern(value: &str, hub: &HubUrl) -> Result<Self, MatcherError> {
+        check(value)?;
+        if value == "*" {
+            return Ok(Self::any());
+        }
+        let pattern = Pattern::parse(value, hub)
+            .map_err(|error| MatcherError::Pattern { value: text::shorten(value), error })?;
+        Ok(Self::of(value, Kind::Pattern(Box::new(pattern))))
+    }
+
+    /// A matcher of this type.
+    ///
+    /// # Errors
+    /// As [`Matcher::exact`] and [`Matcher::url_pattern`].
+    pub fn new(match_type: MatchType, value: &str, hub: &HubUrl) -> Result<Self, MatcherError> {
+        match match_type {
+            MatchType::Exact => Self::exact(value),
+            MatchType::UrlPattern => Self::url_pattern(value, hub),
+        }
+    }
+
+    /// Its type; `*` counts as exact.
+    #[must_use]
+    pub fn match_type(&self) -> MatchType {
+        match self.0.kind {
+            Kind::Any | Kind::Exact => MatchType::Exact,
+            Kind::Pattern(_) => MatchType::UrlPattern,
+        }
+    }
+
+    /// What it was made of.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> MatcherKind<'_> {
+        match &self.0.kind {
+            Kind::Any => MatcherKind::Any,
+            Kind::Exact => MatcherKind::Exact(&self.0.source),
+            Kind::Pattern(pattern) => MatcherKind::Pattern(pattern),
+        }
+    }
+
+    /// Whether it selects the topic.
+    #[must_use]
+    pub fn matches(&self, topic: &TopicView<'_>) -> bool {
+        match &self.0.kind {
+            Kind::Any => true,
+            Kind::Exact => *self.0.source == *topic.as_str(),
+            Kind::Pattern(pattern) => pattern.matches(topic),
+        }
+    }
+
+    fn of(source: &str, kind: Kind) -> Self {
+        Self(Arc::new(Inner { source: source.into(), kind }))
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:?})", self.match_type(), self.source())
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.match_type() == other.match_type() && self.source() == other.source())
+    }
+}
+
+impl Eq for Matcher {}
+
+impl Hash for Matcher {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.match_type().hash(state);
+        self.source().hash(state);
+    }
+}
+
+fn check(value: &str) -> Result<(), MatcherError> {
+    if value.len() > MAX_TOPIC {
+        return Err(MatcherError::TooLong { length: value.len() });
+    }
+    text::check(value).map_err(|forbidden| MatcherError::Character { value: text::shorten(value), forbidden })
+}
+
+/// Why a value is no matcher.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MatcherError {
+    /// It holds a forbidden character.
+    #[error("the matcher {value:?} holds {forbidden}")]
+    Character {
+        /// The value, shortened.
+        value: String,
+        /// The character and its place.
+        forbidden: ForbiddenChar,
+    },
+    /// It is longer than 2 KiB.
+    #[error("the matcher is {length} bytes long; {MAX_TOPIC} are allowed")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It is not a well-formed URL Pattern.
+    #[error("the matcher {value:?} is no URL pattern: {error}")]
+    Pattern {
+        /// The value, shortened.
+        value: String,
+        /// What is wrong with it.
+        error: PatternError,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub() -> HubUrl {
+        HubUrl::parse("https://example.com/.well-known/mercure").unwrap()
+    }
+
+    fn matches(matcher: &Matcher, topic: &str) -> bool {
+        matcher.matches(&TopicView::new(topic, &hub()))
+    }
+
+    #[test]
+    fn sub_3_a_star_matches_everything_whatever_the_type() {
+        for matcher in
+            [Matcher::exact("*").unwrap(), Matcher::url_pattern("*", &hub()).unwrap(), Matcher::any()]
+        {
+            assert_eq!(matcher, Matcher::any());
+            assert!(matches(&matcher, "anything") && matches(&matcher, "http://[broken"));
+        }
+    }
+
+    #[test]
+    fn sub_4_exact_is_byte_for_byte() {
+        let matcher = Matcher::exact("https://example.com/a%41").unwrap();
+        assert!(matches(&matcher, "https://example.com/a%41"));
+        for topic in
+            ["https://example.com/aA", "https://EXAMPLE.com/a%41", "/a%41", "https://example.com/a%41/"]
+        {
+            assert!(!matches(&matcher, topic), "{topic}");
+        }
+    }
+
+    #[test]
+    fn equality_is_by_type_and_source() {
+        let (exact, pattern) = (Matcher::exact("/a").unwrap(), Matcher::url_pattern("/a", &hub()).unwrap());
+        assert_ne!(exact, pattern);
+        assert_eq!(exact, Matcher::exact("/a").unwrap());
+        assert_eq!(pattern, Matcher::url_pattern("/a", &hub()).unwrap());
+    }
+}

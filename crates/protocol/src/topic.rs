@@ -1,0 +1,130 @@
+//! Topics: strings that name resources.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::text::{self, ForbiddenChar};
+use crate::{HubUrl, pattern};
+
+/// The name of a resource, usually its IRI. Cheap to clone.
+///
+/// Holds no control or format character, is not `*`, and is at most 2 KiB long (PUB.3). Whether it lies in a hub's reserved
+/// namespace depends on the hub: [`HubUrl::reserves`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// Checks a topic.
+    ///
+    /// # Errors
+    /// [`TopicError`] if the string may not be a topic.
+    pub fn new(topic: &str) -> Result<Self, TopicError> {
+        if topic == "*" {
+            return Err(TopicError::Wildcard);
+        }
+        if topic.len() > MAX_TOPIC {
+            return Err(TopicError::TooLong { length: topic.len() });
+        }
+        text::check(topic)
+            .map_err(|forbidden| TopicError::Character { topic: text::shorten(topic), forbidden })?;
+        Ok(Self(topic.into()))
+    }
+
+    /// The topic as a string.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for Topic {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a string may not be a topic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// It holds a forbidden character.
+    #[error("the topic {topic:?} holds {forbidden}")]
+    Character {
+        /// The topic, shortened.
+        topic: String,
+        /// The character and its place.
+        forbidden: ForbiddenChar,
+    },
+    /// It is longer than 2 KiB.
+    #[error("the topic is {length} bytes long; {MAX_TOPIC} are allowed")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It is `*`, which only matchers use.
+    #[error("\"*\" is not a topic: it is what subscribers write to match every topic")]
+    Wildcard,
+}
+
+/// A topic prepared for matching: its URL is resolved and split once, and only if a pattern asks for it.
+pub struct TopicView<'a> {
+    topic: &'a str,
+    hub: &'a HubUrl,
+    url: OnceCell<Option<pattern::Parts>>,
+}
+
+impl<'a> TopicView<'a> {
+    /// Prepares a topic; a relative one is resolved against the hub's URL (SUB.5).
+    #[must_use]
+    pub fn new(topic: &'a str, hub: &'a HubUrl) -> Self {
+        Self { topic, hub, url: OnceCell::new() }
+    }
+
+    /// The topic as it was published.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.topic
+    }
+
+    /// The topic as an absolute, serialised URL without credentials, if it is a URL reference: what
+    /// [`crate::Pattern::literal_prefix`] is a prefix of.
+    #[must_use]
+    pub fn index_key(&self) -> Option<&str> {
+        self.parts().map(pattern::Parts::index_key)
+    }
+
+    pub(crate) fn parts(&self) -> Option<&pattern::Parts> {
+        self.url.get_or_init(|| self.hub.resolve(self.topic).map(pattern::Parts::new)).as_ref()
+    }
+}
+
+impl fmt::Debug for TopicView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TopicView").field(&self.topic).finish()
+    }
+}
+
+pub(crate) const MAX_TOPIC: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pub_3_a_topic_is_any_text_without_control_and_format_characters() {
+        for topic in ["https://example.com/1", "a b", "caf\u{e9}", "", "urn:x", "%00"] {
+            assert_eq!(Topic::new(topic).unwrap().as_str(), topic);
+        }
+        assert_eq!(Topic::new("*"), Err(TopicError::Wildcard));
+        assert_eq!(Topic::new(&"x".repeat(2049)), Err(TopicError::TooLong { length: 2049 }));
+        let message = Topic::new("a\nb").unwrap_err().to_string();
+        assert_eq!(message, "the topic \"a\\nb\" holds the control or format character U+000A at byte 1");
+    }
+}
