@@ -1,7 +1,65 @@
 //! A live bookshop: an API, a Mercure hub, a database and a web page in one command.
 
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use petasos::{App, Server};
+use tracing_subscriber::EnvFilter;
+
+mod database;
 mod entities;
 mod seed;
 mod web;
 
-fn main() {}
+use entities::{book, review};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match open().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bookshop: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn open() -> anyhow::Result<()> {
+    let mut app = App::from_env()?.name("bookshop").resource::<book::Entity>().resource::<review::Entity>();
+    let db = app.connect().await?;
+    // Before the triggers exist, so that nobody is told of a dozen new books.
+    let stocked = seed::prepare(&db).await?;
+    let file = database::file(&db).await?;
+    let server = app.bind().await?;
+    std::io::stdout().write_all(welcome(&server, file.as_deref(), stocked).as_bytes())?;
+    let page = web::Page::new(file.as_deref(), server.hub_url())?;
+    server.wrap(|api| page.around(api)).run().await?;
+    Ok(())
+}
+
+/// Where everything is, and what to try.
+fn welcome(server: &Server, file: Option<&str>, stocked: bool) -> String {
+    let (url, hub) = (server.url(), server.hub_url());
+    let database = file.unwrap_or("in memory: it is gone when the shop closes");
+    let stocked = if stocked { " (new, with a dozen books)" } else { "" };
+    let sql = file.map(|file| {
+        format!("  sqlite3 {file} \"UPDATE book SET price_cents = price_cents + 50 WHERE id = 1\"\n")
+    });
+    format!(
+        "The bookshop is open.\n\n  \
+           page      {url}/\n  \
+           API       {url}/books\n  \
+           hub       {hub}\n  \
+           database  {database}{stocked}\n\n\
+         Open the page in two tabs, then try this in another terminal:\n\n  \
+           curl -X PATCH {url}/books/1 -H 'Content-Type: application/merge-patch+json' -d '{{\"title\":\"Dune, by curl\"}}'\n\
+         {sql}  \
+           curl -N '{hub}?match_urlpattern={url}/books/:id'\n\n\
+         Ctrl-C closes the shop.\n",
+        sql = sql.unwrap_or_default(),
+    )
+}

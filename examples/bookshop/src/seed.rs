@@ -3,36 +3,37 @@
 use anyhow::Context;
 use chrono::NaiveDate;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, Schema, TransactionTrait,
+    ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, Schema, TransactionTrait,
 };
 
 use crate::entities::{book, review};
 
-/// Creates the tables that are missing.
+/// Creates the tables that are missing; true if the shop is new, and then puts the first books on the shelf. All or nothing.
 ///
 /// # Errors
 /// If the database refuses.
-pub(crate) async fn create_tables(db: &DatabaseConnection) -> anyhow::Result<()> {
-    let backend = db.get_database_backend();
-    let schema = Schema::new(backend);
-    for mut table in [schema.create_table_from_entity(book::Entity), schema.create_table_from_entity(review::Entity)]
-    {
-        db.execute(table.if_not_exists()).await.context("the tables could not be created")?;
+pub(crate) async fn prepare(db: &DatabaseConnection) -> anyhow::Result<bool> {
+    // A shelf that somebody has emptied is not filled again: only a missing one is new.
+    let is_new = book::Entity::find().one(db).await.is_err();
+    let transaction = db.begin().await?;
+    create_tables(&transaction).await.context("the tables cannot be created")?;
+    if is_new {
+        stock(&transaction).await.context("the first books cannot be put on the shelf")?;
     }
+    transaction.commit().await?;
+    Ok(is_new)
+}
+
+async fn create_tables(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let schema = Schema::new(db.get_database_backend());
+    db.execute(schema.create_table_from_entity(book::Entity).if_not_exists()).await?;
+    db.execute(schema.create_table_from_entity(review::Entity).if_not_exists()).await?;
     Ok(())
 }
 
-/// Puts the first books on an empty shelf; true if it did. All of them or none.
-///
-/// # Errors
-/// If the database refuses.
-pub(crate) async fn fill_if_empty(db: &DatabaseConnection) -> anyhow::Result<bool> {
-    let transaction = db.begin().await?;
-    if book::Entity::find().count(&transaction).await? > 0 {
-        return Ok(false);
-    }
+async fn stock(db: &impl ConnectionTrait) -> anyhow::Result<()> {
     for seed in BOOKS {
-        let id = book::Entity::insert(seed.to_row()?).exec(&transaction).await?.last_insert_id;
+        let id = book::Entity::insert(seed.to_row()?).exec(db).await?.last_insert_id;
         for &(author, rating, body) in seed.reviews {
             let row = review::ActiveModel {
                 book_id: Set(id),
@@ -41,11 +42,10 @@ pub(crate) async fn fill_if_empty(db: &DatabaseConnection) -> anyhow::Result<boo
                 body: Set(body.to_owned()),
                 ..Default::default()
             };
-            review::Entity::insert(row).exec(&transaction).await?;
+            review::Entity::insert(row).exec(db).await?;
         }
     }
-    transaction.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -63,7 +63,8 @@ struct Seed {
 impl Seed {
     fn to_row(&self) -> anyhow::Result<book::ActiveModel> {
         let (year, month, day) = self.published;
-        let date = NaiveDate::from_ymd_opt(year, month, day).context("a seed has a date that does not exist")?;
+        let date =
+            NaiveDate::from_ymd_opt(year, month, day).context("a seed has a date that does not exist")?;
         Ok(book::ActiveModel {
             title: Set(self.title.to_owned()),
             author: Set(self.author.to_owned()),
@@ -108,7 +109,10 @@ const BOOKS: &[Seed] = &[
         price_cents: 1050,
         description: "A proud man of Umuofia holds to the old ways while missionaries and magistrates take the \
                       ground from under him.",
-        reviews: &[("Adaeze", 5, "Short, and it stays for years."), ("Milan", 4, "The last page is merciless.")],
+        reviews: &[
+            ("Adaeze", 5, "Short, and it stays for years."),
+            ("Milan", 4, "The last page is merciless."),
+        ],
     },
     Seed {
         title: "The Hobbit",
@@ -196,13 +200,16 @@ const BOOKS: &[Seed] = &[
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::{ConnectOptions, Database};
+
     use super::*;
 
     #[test]
     fn every_isbn_has_its_check_digit() {
         for seed in BOOKS {
             let digits: Vec<u32> = seed.isbn.chars().filter_map(|digit| digit.to_digit(10)).collect();
-            let sum: u32 = digits.iter().zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+            let sum: u32 =
+                digits.iter().zip([1, 3].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
             assert_eq!((digits.len(), sum % 10), (13, 0), "{}", seed.title);
         }
     }
@@ -213,5 +220,20 @@ mod tests {
             assert!(seed.to_row().is_ok(), "{}", seed.title);
             assert!(seed.reviews.iter().all(|(_, rating, _)| (1..=5).contains(rating)), "{}", seed.title);
         }
+    }
+
+    #[tokio::test]
+    async fn a_new_shop_is_stocked_and_an_emptied_one_stays_empty() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        // Each connection would be a database of its own.
+        options.max_connections(1);
+        let db = Database::connect(options).await.unwrap();
+        assert!(prepare(&db).await.unwrap());
+        assert_eq!(book::Entity::find().all(&db).await.unwrap().len(), BOOKS.len());
+        let reviews: usize = BOOKS.iter().map(|seed| seed.reviews.len()).sum();
+        assert_eq!(review::Entity::find().all(&db).await.unwrap().len(), reviews);
+        book::Entity::delete_many().exec(&db).await.unwrap();
+        assert!(!prepare(&db).await.unwrap());
+        assert!(book::Entity::find().one(&db).await.unwrap().is_none());
     }
 }

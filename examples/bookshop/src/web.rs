@@ -38,13 +38,12 @@ async fn page_or_api(State(page): State<Page>, request: Request, next: Next) -> 
         return next.run(request).await;
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = if reads && prefers_html(request.headers()) {
-        file(HTML, &page.index, &page, request.headers())
-    } else {
-        next.run(request).await
-    };
-    // Not `insert`: the API may vary by more than this.
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    if !(reads && prefers_html(request.headers())) {
+        return next.run(request).await;
+    }
+    let mut response = file(HTML, &page.index, &page, request.headers());
+    // The API says so of its own answer.
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     response
 }
 
@@ -101,7 +100,8 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<(&str, f32)> = accept.flat_map(|value| value.split(',')).map(media_range).collect();
     let quality = |wanted: &[&str]| {
-        let named = ranges.iter().filter(|(name, _)| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)));
+        let named =
+            ranges.iter().filter(|(name, _)| wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)));
         named.map(|&(_, quality)| quality).fold(0.0, f32::max)
     };
     let html = quality(&["text/html", "application/xhtml+xml"]);
@@ -184,7 +184,8 @@ mod tests {
             assert!(served(named), "{named}");
         }
         for asset in ASSETS {
-            let folder = asset.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let folder =
+                asset.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
             for named in asset.text.split("'./").skip(1).filter_map(|rest| rest.split('\'').next()) {
                 assert!(served(&format!("{folder}{named}")), "{} imports {named}", asset.path);
             }
@@ -200,7 +201,9 @@ mod tests {
 
     #[test]
     fn the_policy_lets_the_page_reach_a_hub_of_another_origin() {
-        assert!(policy("https://hub.example.com/.well-known/mercure").contains("'self' https://hub.example.com;"));
+        assert!(
+            policy("https://hub.example.com/.well-known/mercure").contains("'self' https://hub.example.com;")
+        );
     }
 
     #[test]

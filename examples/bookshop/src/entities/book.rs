@@ -14,14 +14,18 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// As on the cover.
+    #[resource(not_blank, length(max = 255), iri = "https://schema.org/name")]
     pub title: String,
     /// Who wrote it.
+    #[resource(not_blank, length(max = 255))]
     pub author: String,
     /// The thirteen digits of an edition in print.
+    #[resource(length(max = 17))]
     pub isbn: Option<String>,
     /// When it was first published; the first of the month or year where no more is known.
     pub publication_date: Option<Date>,
     /// Integer cents, because SQLite keeps decimals as floating-point numbers.
+    #[resource(range(min = 0))]
     pub price_cents: Option<i32>,
     /// One sentence.
     #[sea_orm(column_type = "Text", nullable)]

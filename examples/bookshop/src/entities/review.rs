@@ -16,11 +16,14 @@ pub struct Model {
     /// The book that it is about.
     pub book_id: i32,
     /// Who wrote it.
+    #[resource(not_blank, length(max = 255))]
     pub author: String,
     /// One to five stars.
+    #[resource(range(min = 1, max = 5))]
     pub rating: i32,
     /// The text.
     #[sea_orm(column_type = "Text")]
+    #[resource(not_blank, length(max = 10000))]
     pub body: String,
 }
 
