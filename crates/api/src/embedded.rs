@@ -1,0 +1,93 @@
+//! The hub inside the program: the only file that knows the hub crate.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use futures_util::future::BoxFuture;
+use petasos_hub::{Hub, Key, PublishError, server};
+use petasos_protocol::{HubUrl, Update};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::live::{PublishFailure, Publisher};
+
+/// A hub that this program runs itself. Clones are the same hub.
+#[derive(Clone, Debug)]
+pub(crate) struct EmbeddedHub {
+    hub: Hub,
+}
+
+impl EmbeddedHub {
+    /// Starts a hub that is known as `url`. Anyone may subscribe to its public updates; pages of `origins` may do so from
+    /// elsewhere. With a secret, other programs that know it may publish too; without one only this program can.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with the secret, or that the hub's threads cannot start.
+    pub(crate) fn start(url: &HubUrl, secret: Option<&str>, origins: Vec<String>) -> Result<Self, String> {
+        let made = Uuid::new_v4().to_string() + &Uuid::new_v4().to_string();
+        let key = Key::hs256(secret.unwrap_or(&made).as_bytes()).map_err(|error| error.to_string())?;
+        let hub = Hub::builder()
+            .public_url(url.clone())
+            .publisher_key(key.clone())
+            .subscriber_key(key)
+            .anonymous(true)
+            .cors_origins(origins.iter().cloned())
+            .publish_origins(origins)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { hub })
+    }
+
+    /// Serves the hub at its path and `router` everywhere else, until `shutdown` resolves.
+    ///
+    /// # Errors
+    /// If the listener breaks.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        router: axum::Router,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        server::serve(listener, self.hub, router, shutdown).await
+    }
+
+    /// The hub as routes of a router that someone else serves.
+    pub(crate) fn router(&self) -> axum::Router {
+        let hub = self.hub.clone();
+        let handler = move |request: axum::extract::Request| {
+            let hub = hub.clone();
+            async move { hub.handle(request).await.map(axum::body::Body::new) }
+        };
+        let metadata = petasos_protocol::metadata::path(self.hub.url());
+        axum::Router::new()
+            .route(self.hub.url().path(), axum::routing::any(handler.clone()))
+            .route(&metadata, axum::routing::any(handler))
+    }
+}
+
+/// Listens with a backlog that takes many clients at once.
+///
+/// # Errors
+/// If the address cannot be had.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    server::listen(address)
+}
+
+impl Publisher for EmbeddedHub {
+    fn publish<'a>(
+        &'a self,
+        update: &'a Update,
+        idempotency_key: &'a str,
+    ) -> BoxFuture<'a, Result<(), PublishFailure>> {
+        Box::pin(async move {
+            match self.hub.publish(update.clone(), Some(idempotency_key)).await {
+                Ok(_) => Ok(()),
+                Err(error @ (PublishError::Reserved(_) | PublishError::KeyReused)) => {
+                    Err(PublishFailure::Refused(error.to_string()))
+                }
+                Err(error) => Err(PublishFailure::Unavailable(error.to_string())),
+            }
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Live REST and JSON-LD resources over SeaORM entities: when a row changes, every screen that shows it changes.
+//!
+//! Derive [`Resource`] on a SeaORM model and give its entity to an [`App`]. The API stands at the root of its origin, in
+//! JSON-LD with Hydra and in plain JSON. An entity marked `#[resource(mercure)]` is live: database triggers notice each
+//! creation, update and deletion, whoever makes it, and the new version (or, for a deletion, the IRI) is published to a
+//! Mercure hub, which responses announce by a `Link` header. The hub is inside the program unless `MERCURE_PUBLISH_URL`
+//! names another one.
+//!
+//! ```no_run
+//! mod book {
+//!     use petasos::Resource;
+//!     use sea_orm::entity::prelude::*;
+//!     use serde::{Deserialize, Serialize};
+//!
+//!     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+//!     #[sea_orm(table_name = "book")]
+//!     #[resource(mercure)]
+//!     pub struct Model {
+//!         #[sea_orm(primary_key)]
+//!         pub id: i32,
+//!         #[resource(not_blank, length(max = 255))]
+//!         pub title: String,
+//!     }
+//!
+//!     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+//!     pub enum Relation {}
+//!
+//!     impl ActiveModelBehavior for ActiveModel {}
+//! }
+//!
+//! # #[allow(clippy::needless_doctest_main)]
+//! #[tokio::main]
+//! async fn main() -> petasos::Result<()> {
+//!     petasos::App::from_env()?.resource::<book::Entity>().serve().await
+//! }
+//! ```
+//!
+//! # What the derive understands
+//!
+//! On the model: `#[resource(mercure)]` makes it live; `path = "/books"` and `name = "Book"` replace what is made of the
+//! table's name. On a field: `iri = "https://schema.org/name"`, `read_only`, `skip`, `not_blank`, `length(min = 1, max = 255)`,
+//! `range(min = 0, max = 5)`. Fields are called in documents what serde calls them.
+
+#![forbid(unsafe_code)]
+
+mod app;
+pub use app::{App, Server};
+#[cfg(feature = "embedded-hub")]
+mod embedded;
+mod error;
+pub use error::{Error, Result};
+mod http;
+mod jsonld;
+mod live;
+pub use live::{PublishFailure, Publisher};
+pub mod resource;
+pub use petasos_derive::Resource;
+pub use resource::Resource;

@@ -1,0 +1,132 @@
+//! The three variables that say which hub an API uses.
+
+use petasos_client::token::Credential;
+use petasos_protocol::HubUrl;
+
+use crate::error::Error;
+
+/// Where updates go.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// Into the hub inside the program; with a secret, others who know it may publish there too.
+    Embedded { secret: Option<String> },
+    /// To another hub, over HTTP.
+    Remote { url: HubUrl, credential: Credential },
+}
+
+/// What the variables say.
+#[derive(Debug)]
+pub(crate) struct LiveConfig {
+    pub(crate) target: Target,
+    /// What clients are told, if it is not where updates go.
+    pub(crate) subscribe_url: Option<HubUrl>,
+}
+
+impl LiveConfig {
+    /// Reads the variables through `lookup`; an empty one counts as unset.
+    ///
+    /// # Errors
+    /// [`Error::Variable`] names the variable, what is wrong, and a value that would do. Secrets are never shown.
+    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let get =
+            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let secret = get(SECRET);
+        let target = match get(PUBLISH) {
+            None => Target::Embedded { secret: secret.map(embedded_secret).transpose()? },
+            Some(url) => {
+                let url = hub_url(PUBLISH, &url)?;
+                let secret = secret.ok_or_else(|| {
+                    Error::variable(
+                        SECRET,
+                        format!("it is needed to publish to {}", url.as_str()),
+                        SECRET_EXAMPLE,
+                    )
+                })?;
+                Target::Remote { url, credential: credential(&secret)? }
+            }
+        };
+        let subscribe_url = get(SUBSCRIBE).map(|url| hub_url(SUBSCRIBE, &url)).transpose()?;
+        Ok(Self { target, subscribe_url })
+    }
+}
+
+fn hub_url(variable: &'static str, value: &str) -> Result<HubUrl, Error> {
+    HubUrl::parse(value).map_err(|error| {
+        Error::variable(variable, error.to_string(), "https://example.com/.well-known/mercure")
+    })
+}
+
+fn credential(secret: &str) -> Result<Credential, Error> {
+    Credential::parse(secret).map_err(|error| Error::variable(SECRET, error.to_string(), SECRET_EXAMPLE))
+}
+
+fn embedded_secret(secret: String) -> Result<String, Error> {
+    match credential(&secret)? {
+        Credential::Secret(_) => Ok(secret),
+        _ => {
+            let problem =
+                "it is a ready token, which fits another hub: set MERCURE_PUBLISH_URL too, or give a secret";
+            Err(Error::variable(SECRET, problem, SECRET_EXAMPLE))
+        }
+    }
+}
+
+const PUBLISH: &str = "MERCURE_PUBLISH_URL";
+const SUBSCRIBE: &str = "MERCURE_SUBSCRIBE_URL";
+const SECRET: &str = "MERCURE_JWT_SECRET";
+const SECRET_EXAMPLE: &str = "what `openssl rand -base64 48` prints";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<LiveConfig, String> {
+        let lookup = |name: &str| {
+            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        };
+        LiveConfig::read(&lookup).map_err(|error| error.to_string())
+    }
+
+    const LONG: &str = "a secret of at least thirty-two bytes";
+    const JWT: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJleHAiOjF9.c2lnbmF0dXJl";
+
+    #[test]
+    fn unset_variables_mean_the_embedded_hub() {
+        let config = read(&[("MERCURE_PUBLISH_URL", " ")]).unwrap();
+        assert!(matches!(config.target, Target::Embedded { secret: None }) && config.subscribe_url.is_none());
+        let config = read(&[("MERCURE_JWT_SECRET", LONG), ("MERCURE_SUBSCRIBE_URL", "https://h/x")]).unwrap();
+        assert!(matches!(config.target, Target::Embedded { secret: Some(_) }));
+        assert_eq!(config.subscribe_url.unwrap().as_str(), "https://h/x");
+    }
+
+    #[test]
+    fn another_hub_takes_a_secret_or_a_ready_token() {
+        for secret in [LONG, JWT] {
+            let config = read(&[
+                ("MERCURE_PUBLISH_URL", "http://h/.well-known/mercure"),
+                ("MERCURE_JWT_SECRET", secret),
+            ])
+            .unwrap();
+            assert!(matches!(config.target, Target::Remote { .. }));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_line_that_names_the_variable_and_no_secret() {
+        for (variables, name) in [
+            (&[("MERCURE_PUBLISH_URL", "h")][..], "MERCURE_PUBLISH_URL"),
+            (&[("MERCURE_PUBLISH_URL", "http://h/")], "MERCURE_JWT_SECRET"),
+            (
+                &[("MERCURE_PUBLISH_URL", "http://h/"), ("MERCURE_JWT_SECRET", "hunter2")],
+                "MERCURE_JWT_SECRET",
+            ),
+            (&[("MERCURE_JWT_SECRET", "hunter2")], "MERCURE_JWT_SECRET"),
+            (&[("MERCURE_JWT_SECRET", JWT)], "MERCURE_JWT_SECRET"),
+            (&[("MERCURE_SUBSCRIBE_URL", "ftp://h/")], "MERCURE_SUBSCRIBE_URL"),
+        ] {
+            let error = read(variables).unwrap_err();
+            assert!(error.starts_with(name) && !error.contains('\n'), "{error}");
+            assert!(!error.contains("hunter2") && !error.contains(JWT), "{error}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Publishes updates to a hub over HTTP.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use petasos_protocol::token::ClaimsBuilder;
+use petasos_protocol::{EventId, HubUrl, Matcher, Update, encode_publish};
+
+use crate::http::{ConfigError, Pool, pool};
+use crate::token::{Credential, MintError, Secret, mint};
+
+/// Publishes to one hub. Share it: it keeps its connections and its token.
+pub struct Publisher {
+    uri: Uri,
+    pool: Pool,
+    credential: Credential,
+    /// The first one is also the issuer of the tokens that are made.
+    audience: Vec<String>,
+    token: Mutex<Option<Token>>,
+}
+
+struct Token {
+    header: HeaderValue,
+    expires: u64,
+}
+
+impl Publisher {
+    /// A publisher to the hub at `hub`. Tokens that it makes name all of `audience` as their audience, and the first of it
+    /// as their issuer: usually the hub's public URL.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the URL is none of a hub or the system's certificates cannot be read.
+    pub fn new(hub: &str, credential: Credential, audience: &[&str]) -> Result<Self, ConfigError> {
+        let hub = HubUrl::parse(hub).map_err(|error| ConfigError(error.to_string()))?;
+        let uri =
+            hub.as_str().parse().map_err(|error| ConfigError(format!("{:?}: {error}", hub.as_str())))?;
+        let audience = audience.iter().map(|hub| (*hub).to_owned()).collect();
+        Ok(Self { uri, pool: pool()?, credential, audience, token: Mutex::new(None) })
+    }
+
+    /// Publishes an update and resolves to its id once the hub has acknowledged it. With an idempotency key a hub that knows
+    /// the header dispatches a repetition only once.
+    ///
+    /// # Errors
+    /// [`PublishError`]; if it is retryable, the same publish may succeed later.
+    pub async fn publish(
+        &self,
+        update: &Update,
+        idempotency_key: Option<&str>,
+    ) -> Result<EventId, PublishError> {
+        let mut request = Request::post(self.uri.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(AUTHORIZATION, self.authorization()?);
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", format!("\"{key}\""));
+        }
+        let request = request.body(Full::new(Bytes::from(encode_publish(update))));
+        let request = request.map_err(|error| PublishError::Request(error.to_string()))?;
+        let (status, body) =
+            tokio::time::timeout(REQUEST_TIME, self.send(request)).await.map_err(|_| {
+                PublishError::Unavailable(format!("no answer within {} seconds", REQUEST_TIME.as_secs()))
+            })??;
+        judge(status, &body)
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), PublishError> {
+        let unavailable =
+            |error: &dyn fmt::Display| PublishError::Unavailable(format!("{}: {error}", self.uri));
+        let response = self.pool.request(request).await.map_err(|error| unavailable(&root_cause(&error)))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    fn authorization(&self) -> Result<HeaderValue, PublishError> {
+        let secret = match &self.credential {
+            Credential::Jwt(jwt) => return bearer(jwt.as_str()),
+            Credential::Secret(secret) => secret,
+        };
+        // A clock before 1970 makes tokens that no hub takes, which is then said by the hub.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = token.as_ref().filter(|token| token.expires > now + RENEW) {
+            return Ok(token.header.clone());
+        }
+        let header = bearer(&self.mint(secret, now)?)?;
+        *token = Some(Token { header: header.clone(), expires: now + LIFETIME });
+        Ok(header)
+    }
+
+    fn mint(&self, secret: &Secret, now: u64) -> Result<String, MintError> {
+        let audience: Vec<&str> = self.audience.iter().map(String::as_str).collect();
+        let issuer = audience.first().copied().unwrap_or_default();
+        mint(
+            secret,
+            &ClaimsBuilder::new(issuer, &audience).publish(&Matcher::any()).build(now, now + LIFETIME),
+        )
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("uri", &self.uri)
+            .field("credential", &self.credential)
+            .finish_non_exhaustive()
+    }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, PublishError> {
+    let mut header = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|error| PublishError::Request(error.to_string()))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn judge(status: StatusCode, body: &[u8]) -> Result<EventId, PublishError> {
+    let text = String::from_utf8_lossy(body);
+    match status {
+        StatusCode::OK | StatusCode::CREATED => {
+            EventId::new(text.trim()).map_err(|error| PublishError::Answer(error.to_string()))
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Err(PublishError::Unauthorized { status, detail: detail(&text) })
+        }
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
+        | StatusCode::TOO_EARLY
+        | StatusCode::TOO_MANY_REQUESTS => {
+            Err(PublishError::Unavailable(format!("the hub answered {status}: {}", detail(&text))))
+        }
+        _ if status.is_server_error() => {
+            Err(PublishError::Unavailable(format!("the hub answered {status}: {}", detail(&text))))
+        }
+        _ => Err(PublishError::Refused { status, detail: detail(&text) }),
+    }
+}
+
+/// What a problem document says, or the beginning of whatever else it is.
+fn detail(body: &str) -> String {
+    let problem: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let said = problem.as_ref().and_then(|problem| problem.get("detail")?.as_str());
+    said.unwrap_or(body).lines().next().unwrap_or_default().chars().take(300).collect()
+}
+
+/// The innermost error says what happened; the outer ones only where.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// Why an update was not published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The hub will never take it as it is.
+    #[error("the hub answered {status}: {detail}")]
+    Refused {
+        /// What it answered.
+        status: StatusCode,
+        /// What it said.
+        detail: String,
+    },
+    /// The token is not accepted or does not allow it.
+    #[error("the hub does not accept the token ({status}): {detail}")]
+    Unauthorized {
+        /// What it answered.
+        status: StatusCode,
+        /// What it said.
+        detail: String,
+    },
+    /// The hub cannot be reached or cannot take updates now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The hub acknowledged it with something that is no id.
+    #[error("the hub's answer makes no sense: {0}")]
+    Answer(String),
+    /// The request could not be made.
+    #[error("the request cannot be made: {0}")]
+    Request(String),
+    /// No token could be made.
+    #[error("{0}")]
+    Token(String),
+}
+
+impl PublishError {
+    /// Whether the same publish may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// Whether it is the token that the hub does not like.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Unauthorized { .. })
+    }
+}
+
+impl From<MintError> for PublishError {
+    fn from(error: MintError) -> Self {
+        Self::Token(error.to_string())
+    }
+}
+
+/// How long tokens live, in seconds.
+const LIFETIME: u64 = 300;
+/// How long before its end a token is replaced, in seconds.
+const RENEW: u64 = 60;
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+const MAX_ANSWER: usize = 64 << 10;
