@@ -15,7 +15,7 @@ export const BOOK_FIELDS = [
 
 export const REVIEW_FIELDS = [
   { name: 'author', label: 'Your name', required: true, autocomplete: 'nickname' },
-  { name: 'rating', label: 'Rating', type: 'rating', required: true, read: (text) => (text === '' ? null : Number(text)) },
+  { name: 'rating', label: 'Rating', type: 'rating', required: true, read: (text) => (text === '' ? undefined : Number(text)) },
   { name: 'body', label: 'What did you think?', type: 'textarea', required: true },
 ];
 

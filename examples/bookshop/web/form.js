@@ -121,7 +121,7 @@ export class Form {
       const text = this.#inputs.get(field.name).value;
       if (this.#original && text === shown(field, this.#original[field.name])) continue;
       try {
-        values[field.name] = field.read ? field.read(text) : text.trim() || null;
+        values[field.name] = field.read ? field.read(text) : text.trim() || (field.required ? '' : null);
       } catch (error) {
         this.#refuse(field.name, error.message);
         return null;
