@@ -8,7 +8,6 @@ use futures_util::future::BoxFuture;
 use petasos_hub::{Hub, Key, PublishError, server};
 use petasos_protocol::{HubUrl, Update};
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
 use crate::live::{PublishFailure, Publisher};
 
@@ -25,8 +24,8 @@ impl EmbeddedHub {
     /// # Errors
     /// One line that says what is wrong with the secret, or that the hub's threads cannot start.
     pub(crate) fn start(url: &HubUrl, secret: Option<&str>, origins: Vec<String>) -> Result<Self, String> {
-        let made = Uuid::new_v4().to_string() + &Uuid::new_v4().to_string();
-        let key = Key::hs256(secret.unwrap_or(&made).as_bytes()).map_err(|error| error.to_string())?;
+        let secret = secret.map_or_else(petasos_hub::random_secret, str::to_owned);
+        let key = Key::hs256(secret.as_bytes()).map_err(|error| error.to_string())?;
         let hub = Hub::builder()
             .public_url(url.clone())
             .publisher_key(key.clone())

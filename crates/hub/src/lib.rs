@@ -25,7 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
-pub use auth::{Key, KeyError};
+pub use auth::{Key, KeyError, random_secret};
 mod clock;
 pub use clock::{Clock, SystemClock};
 mod dispatch;

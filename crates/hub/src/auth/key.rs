@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jsonwebtoken::{Algorithm, DecodingKey};
+use uuid::Uuid;
 
 /// A key, with the algorithms it may be used for. The algorithm is never taken from a token.
 #[derive(Clone)]
@@ -35,6 +36,14 @@ impl Key {
     pub(crate) fn verifies(&self, signature: &str, message: &[u8]) -> bool {
         jsonwebtoken::crypto::verify(signature, message, &self.decoding, self.algorithm).unwrap_or(false)
     }
+}
+
+/// A new secret of 256 random bits, as text.
+#[must_use]
+pub fn random_secret() -> String {
+    // Two random UUIDs have 244 random bits; a third one makes up for the fixed ones.
+    let parts: [Uuid; 3] = std::array::from_fn(|_| Uuid::new_v4());
+    parts.map(|part| part.simple().to_string()).concat()
 }
 
 impl fmt::Debug for Key {

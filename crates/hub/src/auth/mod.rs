@@ -3,7 +3,7 @@
 //! Signatures are checked here and nowhere else; what a token's bytes mean is the business of `petasos_protocol::token`.
 
 mod key;
-pub use key::{Key, KeyError};
+pub use key::{Key, KeyError, random_secret};
 
 mod present;
 pub(crate) use present::{Presented, present};

@@ -1,0 +1,83 @@
+//! The `petasos` command: run a hub, mint tokens, publish, subscribe.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod commands;
+use commands::{hub, publish, subscribe, token};
+
+/// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.
+#[derive(Debug, Parser)]
+#[command(name = "petasos", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Hub(Box<hub::Args>),
+    Publish(publish::Args),
+    Subscribe(subscribe::Args),
+    Token(token::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Hub(args) => hub::run(*args).await,
+        Command::Publish(args) => publish::run(args).await,
+        Command::Subscribe(args) => subscribe::run(args).await,
+        Command::Token(args) => token::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has enough of it: `petasos subscribe ... | head -1` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_no_secret_from_the_environment_and_every_option_is_explained() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
+            {
+                assert!(argument.get_help().is_some(), "{}: {}", command.get_name(), argument.get_id());
+                let name = argument.get_id().as_str();
+                if argument.get_env().is_none() {
+                    continue;
+                }
+                if name.contains("key") || name.contains("secret") || name == "token" {
+                    assert!(argument.is_hide_env_values_set(), "{}: {name}", command.get_name());
+                }
+            }
+        }
+    }
+}
