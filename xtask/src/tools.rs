@@ -1,0 +1,71 @@
+//! What the tests need beside Rust, and how to get it.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::command::{exists, output, run};
+
+/// A program and the Debian package that has it.
+const PROGRAMS: &[(&str, &str)] =
+    &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("sqlite3", "sqlite3")];
+
+/// Installs what is missing, or says exactly what is.
+///
+/// # Errors
+/// What has to be installed by hand.
+pub(crate) fn ensure(root: &Path) -> anyhow::Result<()> {
+    ensure_components(root)?;
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !exists(program, &["--version"]))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        println!("chromium, chromedriver and sqlite3 are there");
+        return Ok(());
+    }
+    let by_hand = format!("apt-get update && apt-get install -y {}", missing.join(" "));
+    if !exists("apt-get", &["--version"]) || output(root, "id", &["-u"])?.trim() != "0" {
+        bail!("the tests need {}; on Debian, install them as root: {by_hand}", missing.join(", "));
+    }
+    println!("installing {}", missing.join(", "));
+    for attempt in 1.. {
+        match install(root, &missing) {
+            Ok(()) => break,
+            Err(error) if attempt == ATTEMPTS => bail!("{error:#}; try by hand: {by_hand}"),
+            Err(error) => println!("{error:#}; trying again"),
+        }
+    }
+    Ok(())
+}
+
+fn install(root: &Path, packages: &[&str]) -> anyhow::Result<()> {
+    let env = ["env", "DEBIAN_FRONTEND=noninteractive"];
+    let update = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "update"];
+    run(root, env[0], &[&env[1..], &update].concat())?;
+    let install = [
+        "apt-get",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "-o",
+        "Dpkg::Use-Pty=0",
+        "-qq",
+        "-y",
+        "--no-install-recommends",
+        "install",
+    ];
+    run(root, env[0], &[&env[1..], &install, packages].concat())
+}
+
+fn ensure_components(root: &Path) -> anyhow::Result<()> {
+    for (component, args) in [("rustfmt", ["fmt", "--version"]), ("clippy", ["clippy", "--version"])] {
+        if !exists("cargo", &args) {
+            println!("installing {component}");
+            run(root, "rustup", &["component", "add", component])?;
+        }
+    }
+    Ok(())
+}
+
+const ATTEMPTS: u32 = 3;
