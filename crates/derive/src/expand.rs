@@ -25,17 +25,7 @@ pub(crate) fn expand(input: &DeriveInput) -> (TokenStream, Vec<syn::Error>) {
     };
     let fields: Vec<TokenStream> =
         named.named.iter().filter_map(|field| expand_field(field, &container, &mut errors)).collect();
-    let name = container.name.as_ref().map_or_else(|| names::pascal(&table), syn::LitStr::value);
-    if !name.chars().all(|char| char.is_ascii_alphabetic()) || name.is_empty() {
-        errors.push(syn::Error::new_spanned(
-            &container.name,
-            "the name of a resource has letters only: clients make file names of it",
-        ));
-    }
-    let path = container
-        .path
-        .as_ref()
-        .map_or_else(|| format!("/{}", names::plural(&table.to_lowercase())), syn::LitStr::value);
+    let (name, path) = (name(&container, &table, &mut errors), path(&container, &table));
     let (doc, live) = (&container.doc, container.live);
     let tokens = quote! {
         #[automatically_derived]
@@ -47,6 +37,20 @@ pub(crate) fn expand(input: &DeriveInput) -> (TokenStream, Vec<syn::Error>) {
         }
     };
     (tokens, errors)
+}
+
+fn name(container: &Container, table: &str, errors: &mut Vec<syn::Error>) -> String {
+    let name = container.name.as_ref().map_or_else(|| names::pascal(table), syn::LitStr::value);
+    if !name.chars().all(|char| char.is_ascii_alphabetic()) || name.is_empty() {
+        let message = "the name of a resource has letters only: clients make file names of it";
+        errors.push(syn::Error::new_spanned(&container.name, message));
+    }
+    name
+}
+
+fn path(container: &Container, table: &str) -> String {
+    let own = || format!("/{}", names::plural(&table.to_lowercase()));
+    container.path.as_ref().map_or_else(own, syn::LitStr::value)
 }
 
 fn expand_field(
@@ -68,7 +72,13 @@ fn expand_field(
         return None;
     };
     let column: Ident = format_ident!("{}", names::pascal(&plain));
-    let (ty, doc) = (&field.ty, &said.doc);
+    let (ty, calls) = (&field.ty, calls(&said));
+    Some(quote! { ::petasos::resource::Field::new::<#ty>(Column::#column, #json) #(#calls)* })
+}
+
+/// The calls that say of a field what its attributes say.
+fn calls(said: &Field) -> Vec<TokenStream> {
+    let doc = &said.doc;
     let mut calls = vec![quote! { .doc(#doc) }];
     if said.key {
         let generated = !said.given_key;
@@ -93,7 +103,7 @@ fn expand_field(
             calls.push(quote! { .#call(#min, #max) });
         }
     }
-    Some(quote! { ::petasos::resource::Field::new::<#ty>(Column::#column, #json) #(#calls)* })
+    calls
 }
 
 fn expand_bounds(bounds: &Bounds) -> Option<(TokenStream, TokenStream)> {

@@ -124,18 +124,13 @@ fn build(args: &Args, secret: &str, url: &HubUrl) -> anyhow::Result<Hub> {
         Some(secret) => key(secret, "--subscriber-key (MERCURE_SUBSCRIBER_JWT_KEY)")?,
         None => publisher.clone(),
     };
-    let mut origins = args.cors_origin.clone();
-    if args.dev {
-        origins.push("*".to_owned());
-    }
-    let seconds = |seconds: u64| (seconds > 0).then(|| Duration::from_secs(seconds));
     let mut builder = Hub::builder()
         .public_url(url.clone())
         .publisher_key(publisher)
         .subscriber_key(subscriber)
         .issuers(args.issuer.clone())
         .anonymous(args.anonymous || args.dev)
-        .cors_origins(origins)
+        .cors_origins(origins(args))
         .publish_origins(args.publish_origin.clone())
         .heartbeat(seconds(args.heartbeat))
         .max_lifetime(seconds(args.max_lifetime))
@@ -146,6 +141,16 @@ fn build(args: &Args, secret: &str, url: &HubUrl) -> anyhow::Result<Hub> {
     Ok(builder.build()?)
 }
 
+fn origins(args: &Args) -> Vec<String> {
+    let everyone = args.dev.then(|| "*".to_owned());
+    args.cors_origin.iter().cloned().chain(everyone).collect()
+}
+
+/// 0 means never.
+fn seconds(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
 /// Says where the hub is; under `--dev` also how to try it.
 fn announce(args: &Args, secret: &str, url: &HubUrl) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
@@ -154,15 +159,21 @@ fn announce(args: &Args, secret: &str, url: &HubUrl) -> anyhow::Result<()> {
         eprintln!(
             "warning: --dev lets everyone subscribe and shows the key below; use it on your own machine only"
         );
-        let secret_key = Secret::new(secret.as_bytes())?;
-        let now = now()?;
-        let claims = ClaimsBuilder::new(url.as_str(), &[url.as_str()])
-            .publish(&Matcher::any())
-            .subscribe(&Matcher::any());
-        let token = mint(&secret_key, &claims.build(now, now + 86_400))?;
-        writeln!(
-            out,
-            "
+        out.write_all(instructions(secret, url)?.as_bytes())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn instructions(secret: &str, url: &HubUrl) -> anyhow::Result<String> {
+    let key = Secret::new(secret.as_bytes())?;
+    let now = now()?;
+    let claims =
+        ClaimsBuilder::new(url.as_str(), &[url.as_str()]).publish(&Matcher::any()).subscribe(&Matcher::any());
+    let token = mint(&key, &claims.build(now, now + 86_400))?;
+    let url = url.as_str();
+    Ok(format!(
+        "
 Subscribe:
   curl -N '{url}?match=*'
 
@@ -172,12 +183,9 @@ Publish (the token is good for a day):
 Start the bookshop against this hub instead of its own:
   MERCURE_PUBLISH_URL={url} MERCURE_JWT_SECRET={secret} cargo run --release -p bookshop
 
-Ctrl-C stops the hub.",
-            url = url.as_str()
-        )?;
-    }
-    out.flush()?;
-    Ok(())
+Ctrl-C stops the hub.
+"
+    ))
 }
 
 /// Resolves on Ctrl-C and on SIGTERM.

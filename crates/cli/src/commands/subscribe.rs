@@ -57,13 +57,7 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
     if wanted.is_empty() {
         bail!("nothing is selected; give --exact TOPIC, --pattern PATTERN or --all");
     }
-    let mut subscriber = Subscriber::new(&hub, &wanted)?;
-    if let Some(token) = &args.token {
-        subscriber = subscriber.token(token);
-    }
-    if let Some(id) = &args.last_event_id {
-        subscriber = subscriber.last_event_id(id);
-    }
+    let mut subscriber = subscriber(&args, &hub, &wanted)?;
     let mut left = args.count;
     while left != Some(0) {
         match subscriber.next().await? {
@@ -79,6 +73,17 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn subscriber(args: &Args, hub: &str, wanted: &[Matcher]) -> anyhow::Result<Subscriber> {
+    let mut subscriber = Subscriber::new(hub, wanted)?;
+    if let Some(token) = &args.token {
+        subscriber = subscriber.token(token);
+    }
+    if let Some(id) = &args.last_event_id {
+        subscriber = subscriber.last_event_id(id);
+    }
+    Ok(subscriber)
 }
 
 async fn find(args: &mut Args) -> anyhow::Result<String> {
