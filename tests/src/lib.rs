@@ -1,1 +1,57 @@
-//! Placeholder.
+//! What the end-to-end scenarios share: a bookshop of one's own on a free port.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+use petasos_testkit::{Process, Stream, sqlite};
+use tempfile::TempDir;
+
+/// The real bookshop with a database of its own; stopped when dropped.
+#[derive(Debug)]
+pub struct Bookshop {
+    /// The running program.
+    pub process: Process,
+    /// The root of its origin, without a final slash.
+    pub url: String,
+    /// The hub that it announced.
+    pub hub: String,
+    folder: TempDir,
+}
+
+impl Bookshop {
+    /// Opens a shop on a free port, with these variables besides.
+    ///
+    /// # Errors
+    /// If it does not open.
+    pub fn open(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let listen = [("PETASOS_LISTEN", "127.0.0.1:0")];
+        let mut process = Process::start("bookshop", &[], &[&listen, variables].concat(), folder.path())?;
+        let url = process.url("page")?.trim_end_matches('/').to_owned();
+        let hub = process.url("hub")?;
+        Ok(Self { process, url, hub, folder })
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("data/bookshop.db")
+    }
+
+    /// Runs SQL on the database, from another program.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn sql(&self, sql: &str) -> anyhow::Result<String> {
+        sqlite(&self.database(), sql)
+    }
+
+    /// Subscribes to the books, as the hub is announced.
+    ///
+    /// # Errors
+    /// If the hub refuses.
+    pub fn books(&self) -> anyhow::Result<Stream> {
+        Stream::open(&format!("{}?match_urlpattern={}/books/:id", self.hub, self.url), &[])
+    }
+}

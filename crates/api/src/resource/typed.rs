@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait,
     IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
-    TransactionTrait, Value as DbValue,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, Value as DbValue,
 };
 use serde_json::{Map, Value};
 
@@ -131,7 +131,7 @@ impl<E: Resource> Typed<E> {
         key: &Key,
         values: Key,
     ) -> Result<Option<E::Model>, DbErr> {
-        let transaction = db.begin().await?;
+        let transaction = db.begin_with_options(WRITE).await?;
         let Some(model) = E::find().filter(self.by_key(key)).one(&transaction).await? else {
             return Ok(None);
         };
@@ -148,7 +148,7 @@ impl<E: Resource> Typed<E> {
     }
 
     async fn remove(&self, db: &DatabaseConnection, key: &Key) -> Result<bool, DbErr> {
-        let transaction = db.begin().await?;
+        let transaction = db.begin_with_options(WRITE).await?;
         let Some(model) = E::find().filter(self.by_key(key)).one(&transaction).await? else {
             return Ok(false);
         };
@@ -278,6 +278,14 @@ fn segment(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// A transaction that reads and then writes takes the lock first: SQLite refuses to upgrade it once somebody else has
+/// written meanwhile, and no waiting helps then.
+const WRITE: TransactionOptions = TransactionOptions {
+    isolation_level: None,
+    access_mode: None,
+    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+};
 
 /// Everything but the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

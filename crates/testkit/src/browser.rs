@@ -1,0 +1,171 @@
+//! A real browser: headless Chromium, driven over the WebDriver protocol.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{PATIENCE, http};
+
+/// A browser with one session; closed when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    driver: Child,
+    session: String,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts a browser whose window has this size, in CSS pixels.
+    ///
+    /// # Errors
+    /// If Chromium or its driver is missing or does not start.
+    pub fn start(width: u32, height: u32) -> anyhow::Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut driver = Command::new("chromedriver")
+            .args([format!("--port={port}"), "--allowed-ips=127.0.0.1".to_owned()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("chromedriver is needed; `cargo xtask test` installs it")?;
+        let stdout = BufReader::new(driver.stdout.take().context("no pipe")?);
+        let started = stdout.lines().map_while(Result::ok).any(|line| line.contains("started successfully"));
+        let profile = tempfile::tempdir()?;
+        let base = format!("http://127.0.0.1:{port}/session");
+        let mut browser = Self { driver, session: base.clone(), _profile: profile };
+        anyhow::ensure!(started, "chromedriver did not start");
+        let wish = capabilities(browser._profile.path(), width, height);
+        let session = browser.command("POST", "", &wish).context("Chromium does not start")?;
+        let id = session["sessionId"].as_str().context("the driver gave no session")?;
+        browser.session = format!("{base}/{id}");
+        Ok(browser)
+    }
+
+    /// Opens a page in the current tab.
+    ///
+    /// # Errors
+    /// If the page cannot be loaded.
+    pub fn goto(&self, url: &str) -> anyhow::Result<()> {
+        self.command("POST", "/url", &json!({"url": url})).map(drop)
+    }
+
+    /// Opens another tab and makes it the current one; its handle.
+    ///
+    /// # Errors
+    /// If the browser opens none.
+    pub fn new_tab(&self) -> anyhow::Result<String> {
+        let tab = self.command("POST", "/window/new", &json!({"type": "tab"}))?;
+        let handle = tab["handle"].as_str().context("the driver gave no handle")?.to_owned();
+        self.switch_to(&handle)?;
+        Ok(handle)
+    }
+
+    /// Makes a tab the current one.
+    ///
+    /// # Errors
+    /// If there is no such tab.
+    pub fn switch_to(&self, handle: &str) -> anyhow::Result<()> {
+        self.command("POST", "/window", &json!({"handle": handle})).map(drop)
+    }
+
+    /// Runs a script in the page; what it returns.
+    ///
+    /// # Errors
+    /// If the script throws.
+    pub fn execute(&self, script: &str) -> anyhow::Result<Value> {
+        self.command("POST", "/execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// Waits until an expression is true in the page; it is looked at after each change of the document.
+    ///
+    /// # Errors
+    /// If it is not true within a minute; the message shows the text of the page.
+    pub fn wait_until(&self, expression: &str) -> anyhow::Result<()> {
+        let script = format!(
+            "const done = arguments[0];
+             const holds = () => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }};
+             if (holds()) {{ done(true); return; }}
+             const end = (value) => {{ observer.disconnect(); clearTimeout(timer); done(value); }};
+             const observer = new MutationObserver(() => {{ if (holds()) end(true); }});
+             observer.observe(document, {{ subtree: true, childList: true, characterData: true, attributes: true }});
+             const timer = setTimeout(() => end(holds()), 20000);"
+        );
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if self.command("POST", "/execute/async", &json!({"script": script, "args": []}))?
+                == Value::Bool(true)
+            {
+                return Ok(());
+            }
+        }
+        let text = self.execute("return document.body.innerText")?;
+        bail!("never became true in the page: {expression}\n{}", text.as_str().unwrap_or_default())
+    }
+
+    fn command(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.session);
+        let headers = [("content-type", "application/json; charset=utf-8")];
+        let response = http::request(method, &url, &headers, &body.to_string())?;
+        let mut answer: Value = serde_json::from_str(&response.body)?;
+        let value = answer["value"].take();
+        if response.head.status != 200 {
+            bail!("{method} {path}: {}", value["message"].as_str().unwrap_or_default());
+        }
+        Ok(value)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Err(error) = self.command("DELETE", "", &json!({})) {
+            eprintln!("the browser did not close: {error:#}");
+        }
+        if let Err(error) = self.driver.kill().and_then(|()| self.driver.wait().map(drop)) {
+            eprintln!("the driver could not be stopped: {error}");
+        }
+    }
+}
+
+fn capabilities(profile: &Path, width: u32, height: u32) -> Value {
+    let mut args: Vec<String> = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    .map(str::to_owned)
+    .into();
+    args.push(format!("--window-size={width},{height}"));
+    args.push(format!("--user-data-dir={}", profile.display()));
+    json!({"capabilities": {"alwaysMatch": {
+        "browserName": "chrome",
+        "goog:chromeOptions": {"args": args},
+        "timeouts": {"script": 30000},
+    }}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_opened_and_watched() {
+        let browser = Browser::start(800, 600).unwrap();
+        browser.goto("data:text/html,<p id=p>before</p>").unwrap();
+        browser
+            .execute("setTimeout(() => { document.getElementById('p').textContent = 'after'; }, 50)")
+            .unwrap();
+        browser.wait_until("document.getElementById('p').textContent === 'after'").unwrap();
+        assert_eq!(browser.execute("return window.innerWidth").unwrap(), 800);
+    }
+}

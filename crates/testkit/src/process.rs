@@ -1,0 +1,139 @@
+//! The real binaries, started and stopped.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use anyhow::{Context, bail};
+
+use crate::PATIENCE;
+
+/// A running binary of this workspace; stopped when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    errors: Option<thread::JoinHandle<String>>,
+}
+
+impl Process {
+    /// Starts a binary in a folder, with these arguments and with no environment but `variables`.
+    ///
+    /// # Errors
+    /// If it is not built or cannot be started.
+    pub fn start(
+        name: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let program = binary(name)?;
+        let mut child = Command::new(&program)
+            .args(args)
+            .env_clear()
+            .envs(variables.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        let stdout = BufReader::new(child.stdout.take().context("no pipe")?);
+        let mut stderr = child.stderr.take().context("no pipe")?;
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            match stderr.read_to_string(&mut text) {
+                Ok(_) => text,
+                Err(error) => format!("{text} (broken off: {error})"),
+            }
+        });
+        Ok(Self { child, lines, errors: Some(errors) })
+    }
+
+    /// Waits for a line that holds `label` followed by a URL, and returns the URL.
+    ///
+    /// # Errors
+    /// If the program ends or says nothing like it in a minute.
+    pub fn url(&mut self, label: &str) -> anyhow::Result<String> {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let status = self.child.try_wait()?;
+                bail!("the program never announced its {label} (it ended: {status:?}): {}", self.kill()?);
+            };
+            let mut words = line.split_whitespace();
+            if words.next() == Some(label)
+                && let Some(url) = words.next().filter(|url| url.starts_with("http"))
+            {
+                return Ok(url.to_owned());
+            }
+        }
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks the program to end (SIGTERM) and waits for it; its exit code and what it said on standard error.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub fn stop(&mut self) -> anyhow::Result<(Option<i32>, String)> {
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status()?;
+        anyhow::ensure!(asked.success(), "the program was gone already");
+        self.wait()
+    }
+
+    /// Waits until the program ends by itself; its exit code and what it said on standard error.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn wait(&mut self) -> anyhow::Result<(Option<i32>, String)> {
+        let status = self.child.wait()?;
+        Ok((status.code(), self.said()))
+    }
+
+    /// Ends the program at once (SIGKILL); what it said on standard error.
+    ///
+    /// # Errors
+    /// If it cannot be ended.
+    pub fn kill(&mut self) -> anyhow::Result<String> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.said())
+    }
+
+    fn said(&mut self) -> String {
+        self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
+            eprintln!("a program could not be stopped: {error}");
+        }
+    }
+}
+
+/// The test itself is `target/<profile>/deps/<name>`; binaries stand one folder above.
+fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.ancestors().nth(2).context("the test stands in no target folder")?;
+    let path = folder.join(name);
+    if !path.is_file() {
+        bail!("{} is not built; `cargo xtask test` builds what the tests need", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,7 @@
+//! End-to-end scenarios with the real binaries.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic, and its helpers too")]
+
+mod browser; // the page in Chromium
+mod capture; // each way to change a row reaches subscribers
+mod remote; // the hub as a second process
+mod start; // what the bookshop says when it cannot start

@@ -1,0 +1,67 @@
+//! The hub as a second process, and the API that publishes to it over HTTP.
+
+use petasos_testkit::{Process, Stream, http};
+use petasos_tests::Bookshop;
+use serde_json::{Value, json};
+
+const SECRET: &str = "a secret that both processes know, long enough";
+
+fn hub(listen: &str) -> (Process, String) {
+    let args = ["hub", "--dev", "--listen", listen];
+    let folder = std::env::temp_dir();
+    let mut process =
+        Process::start("petasos", &args, &[("MERCURE_PUBLISHER_JWT_KEY", SECRET)], &folder).unwrap();
+    let url = process.url("hub").unwrap();
+    (process, url)
+}
+
+fn shop(hub: &str) -> Bookshop {
+    Bookshop::open(&[("MERCURE_PUBLISH_URL", hub), ("MERCURE_JWT_SECRET", SECRET)]).unwrap()
+}
+
+#[test]
+fn the_same_api_publishes_to_another_hub() {
+    let (_process, url) = hub("127.0.0.1:0");
+    let shop = shop(&url);
+    assert_eq!(shop.hub, url);
+    let mut stream = shop.books().unwrap();
+    let response = http::get(&format!("{}/books/1", shop.url)).unwrap();
+    assert_eq!(response.head.all("link").last(), Some(format!("<{url}>; rel=\"mercure\"").as_str()));
+    assert_eq!(
+        http::request("GET", &format!("{}/.well-known/mercure?match=x", shop.url), &[], "")
+            .unwrap()
+            .head
+            .status,
+        404
+    );
+    shop.sql("UPDATE book SET title = 'far away' WHERE id = 1").unwrap();
+    let event = stream.next_event().unwrap();
+    assert_eq!(event.data, http::get(&format!("{}/books/1", shop.url)).unwrap().body);
+}
+
+#[test]
+fn changes_wait_for_a_hub_that_is_down_and_arrive_in_order() {
+    let (mut process, url) = hub("127.0.0.1:0");
+    let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    let shop = shop(&url);
+    assert_eq!(process.stop().unwrap().0, Some(0));
+    for title in ["one", "two", "three"] {
+        let id = title.len();
+        shop.sql(&format!("UPDATE book SET title = '{title}' WHERE id = {id}")).unwrap();
+    }
+    shop.sql("DELETE FROM book WHERE id = 4").unwrap();
+    let (_process, _) = hub(&address);
+    let mut stream =
+        Stream::open(&format!("{url}?match_urlpattern={}/books/:id&last_event_id=earliest", shop.url), &[])
+            .unwrap();
+    let mut last = Vec::new();
+    while !last.contains(&("/books/4".to_owned(), Value::Null)) {
+        let mut event: Value = serde_json::from_str(&stream.next_event().unwrap().data).unwrap();
+        let iri = event["@id"].as_str().unwrap().to_owned();
+        last.retain(|(other, _)| *other != iri);
+        last.push((iri, event["title"].take()));
+    }
+    // The first change may have been under way alone; each row's last state comes last, in the order of the changes.
+    let expected = [("/books/3", json!("two")), ("/books/5", json!("three")), ("/books/4", Value::Null)];
+    assert_eq!(last, expected.map(|(iri, title)| (iri.to_owned(), title)));
+}
