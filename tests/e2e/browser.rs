@@ -8,7 +8,7 @@ const LIVE: &str =
 const PATCH: [(&str, &str); 1] = [("content-type", "application/merge-patch+json")];
 
 fn shows(text: &str) -> String {
-    format!("document.querySelector('main').innerText.includes({text:?})")
+    format!("[...document.querySelectorAll('.card')].some((card) => card.innerText.includes({text:?}))")
 }
 
 #[test]

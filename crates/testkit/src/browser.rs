@@ -33,8 +33,11 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .context("chromedriver is needed; `cargo xtask test` installs it")?;
-        let stdout = BufReader::new(driver.stdout.take().context("no pipe")?);
-        let started = stdout.lines().map_while(Result::ok).any(|line| line.contains("started successfully"));
+        let mut lines =
+            BufReader::new(driver.stdout.take().context("no pipe")?).lines().map_while(Result::ok);
+        let started = lines.any(|line| line.contains("started successfully"));
+        // A driver that cannot write any more would end.
+        std::thread::spawn(move || lines.for_each(drop));
         let profile = tempfile::tempdir()?;
         let base = format!("http://127.0.0.1:{port}/session");
         let mut browser = Self { driver, session: base.clone(), _profile: profile };

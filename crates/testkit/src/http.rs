@@ -50,13 +50,29 @@ impl Head {
 /// If the server cannot be reached or does not answer HTTP.
 pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Response> {
     let mut stream = send(method, url, &[headers, &[("connection", "close")]].concat(), body)?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).with_context(|| format!("{method} {url}"))?;
+    let bytes = read_response(&mut stream).with_context(|| format!("{method} {url}"))?;
     let (head, body) = split(&bytes).with_context(|| format!("{method} {url} was answered {bytes:?}"))?;
     let chunked =
         head.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     let body = if chunked { unchunk(body)? } else { body.to_vec() };
     Ok(Response { head, body: String::from_utf8(body)? })
+}
+
+/// Reads as much as the response says that it has: not every server closes the connection when it is asked to.
+fn read_response(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        if let Some((head, body)) = split(&bytes) {
+            let length = head.header("content-length").and_then(|length| length.parse::<usize>().ok());
+            if head.status == 204 || length.is_some_and(|length| body.len() >= length) {
+                return Ok(bytes);
+            }
+        }
+        match stream.read(&mut chunk)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
 }
 
 /// `GET`, expecting a 200.
