@@ -30,7 +30,13 @@ pub(crate) async fn serve<S: Application>(
     other: S,
     stopped: watch::Receiver<bool>,
 ) {
-    let result = match tokio::time::timeout(HEAD_TIME, speaks_http2(&stream)).await {
+    let mut stopped_early = stopped.clone();
+    let looked = tokio::select! {
+        looked = tokio::time::timeout(HEAD_TIME, speaks_http2(&stream)) => looked,
+        // Browsers open connections in advance, on which nothing may ever come.
+        () = stopping(&mut stopped_early) => return,
+    };
+    let result = match looked {
         Ok(Ok(true)) => serve_http2(stream, hub, other, stopped).await,
         Ok(Ok(false)) => serve_http1(stream, hub, other, stopped).await,
         Ok(Err(error)) => Err(Broken::Socket(error)),

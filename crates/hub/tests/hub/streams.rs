@@ -104,6 +104,23 @@ fn shutting_down_ends_the_streams_and_answers_what_is_under_way() {
 }
 
 #[test]
+fn connections_on_which_nothing_ever_came_do_not_delay_the_shutdown() {
+    let mut served = Served::start(|builder| builder);
+    let mut silent: Vec<_> = (0..3).map(|_| served.connect()).collect();
+    let mut idle = served.connect();
+    idle.send("GET /first HTTP/1.1\r\nhost: test\r\n\r\n");
+    idle.until(b"/first");
+    // Ten seconds is what requests under way are given; nothing is under way.
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        served.stop();
+        done.send(()).unwrap();
+    });
+    wait.recv_timeout(std::time::Duration::from_secs(9)).unwrap();
+    assert!(silent.iter_mut().all(|client| client.rest().is_empty()));
+}
+
+#[test]
 fn garbage_ends_its_connection_and_nothing_else() {
     let served = Served::start(|builder| builder);
     let mut client = served.subscribe("match=x", "");
