@@ -1,0 +1,66 @@
+//! An application on a free port.
+
+use petasos::App;
+use petasos_testkit::Stream;
+use petasos_testkit::http::{self, Response};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Schema};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::entities::{book, tag};
+
+/// A served application; stops when dropped.
+pub struct Served {
+    pub runtime: Runtime,
+    pub db: DatabaseConnection,
+    pub url: String,
+    _folder: TempDir,
+}
+
+pub const LD: &str = "application/ld+json";
+pub const PATCH: &str = "application/merge-patch+json";
+
+impl Served {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+        let variables = [("DATABASE_URL", database), ("PETASOS_LISTEN", "127.0.0.1:0".to_owned())];
+        let lookup =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
+        let runtime = Runtime::new().unwrap();
+        let (db, url) = runtime.block_on(async {
+            let app = App::from_lookup(lookup).unwrap().name("test").page("<!doctype html><p>page");
+            let mut app = app.resource::<book::Entity>().resource::<tag::Entity>();
+            let db = app.connect().await.unwrap();
+            let schema = Schema::new(db.get_database_backend());
+            db.execute(&schema.create_table_from_entity(book::Entity)).await.unwrap();
+            db.execute(&schema.create_table_from_entity(tag::Entity)).await.unwrap();
+            let server = app.bind().await.unwrap();
+            let url = server.url().to_owned();
+            tokio::spawn(server.run_until(std::future::pending()));
+            (db, url)
+        });
+        Self { runtime, db, url, _folder: folder }
+    }
+
+    pub fn send(&self, method: &str, path: &str, content_type: &str, body: &str) -> Response {
+        let headers = [("content-type", content_type)];
+        http::request(method, &format!("{}{path}", self.url), &headers, body).unwrap()
+    }
+
+    /// A document, expected to be there.
+    pub fn document(&self, path: &str) -> Value {
+        serde_json::from_str(&http::get(&format!("{}{path}", self.url)).unwrap().body).unwrap()
+    }
+
+    pub fn create(&self, body: &str) -> Value {
+        let response = self.send("POST", "/books", LD, body);
+        assert_eq!(response.head.status, 201, "{response:?}");
+        serde_json::from_str(&response.body).unwrap()
+    }
+
+    pub fn subscribe(&self, matchers: &str) -> Stream {
+        Stream::open(&format!("{}/.well-known/mercure?{matchers}", self.url), &[]).unwrap()
+    }
+}
