@@ -19,7 +19,9 @@ fn main() -> ExitCode {
         Some("clients") => clients::run(&args[1..]),
         Some("memory") => memory::child(&args[1..]),
         Some("--help" | "-h") => {
-            println!("fanout [SUBSCRIBERS]  measures the hub's fan-out; 9000 subscribers by default (18000 open files)");
+            println!(
+                "fanout [SUBSCRIBERS]  measures the hub's fan-out; 9000 subscribers by default (18000 open files)"
+            );
             Ok(())
         }
         count => all(count.and_then(|count| count.parse().ok()).unwrap_or(9000)),

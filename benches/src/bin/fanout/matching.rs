@@ -18,7 +18,12 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         Row {
             what: "CPU of a publish for 1 of 1 000 000 exact subscriptions, against 1 of 1 000".to_owned(),
-            measured: format!("{:.2} us = {:.2} x ({:.2} us)", micros(many), micros(many) / micros(few), micros(few)),
+            measured: format!(
+                "{:.2} us = {:.2} x ({:.2} us)",
+                micros(many),
+                micros(many) / micros(few),
+                micros(few)
+            ),
             target: "<= 1.2 x",
         },
         Row {
@@ -32,7 +37,8 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
 /// Publishes on a topic of its own each time, so that nothing is cached.
 fn publish_cost(count: usize, query: impl Fn(usize) -> String) -> anyhow::Result<Duration> {
     let subject = Subject::start()?;
-    let streams = (0..count).map(|number| subject.subscribe(&query(number))).collect::<anyhow::Result<Vec<_>>>()?;
+    let streams =
+        (0..count).map(|number| subject.subscribe(&query(number))).collect::<anyhow::Result<Vec<_>>>()?;
     while subject.hub.metrics().subscribers.value() < count as u64 {
         std::thread::yield_now();
     }
@@ -40,7 +46,11 @@ fn publish_cost(count: usize, query: impl Fn(usize) -> String) -> anyhow::Result
     let before = cpu::time();
     for number in 0..PUBLISHES {
         let at = (number * 7919) % count as u64;
-        let topic = if is_pattern { format!("https://example.com/kind-{at}/{number}") } else { format!("https://example.com/books/{at}") };
+        let topic = if is_pattern {
+            format!("https://example.com/kind-{at}/{number}")
+        } else {
+            format!("https://example.com/books/{at}")
+        };
         subject.publish(&topic, number, 1)?;
     }
     while subject.hub.metrics().deliveries_total.value() < PUBLISHES {

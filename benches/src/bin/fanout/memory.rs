@@ -13,13 +13,23 @@ const MANY: usize = 19_000;
 
 /// One process per shape, so that neither sees the other's leftovers.
 pub fn measure() -> anyhow::Result<Vec<Row>> {
-    let shapes = [("same class", "https://example.com/1", "<= 256 B"), ("own topic each", "https://example.com/{}", "<= 512 B")];
-    shapes.into_iter().map(|(what, topic, target)| {
-        let output = Command::new(std::env::current_exe()?).args(["memory", topic]).output()?;
-        let slope = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(Row { what: format!("memory per idle subscriber, {what} ({FEW} to {MANY})"), measured: format!("{slope} B"), target })
-    }).collect()
+    let shapes = [
+        ("same class", "https://example.com/1", "<= 256 B"),
+        ("own topic each", "https://example.com/{}", "<= 512 B"),
+    ];
+    shapes
+        .into_iter()
+        .map(|(what, topic, target)| {
+            let output = Command::new(std::env::current_exe()?).args(["memory", topic]).output()?;
+            let slope = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Ok(Row {
+                what: format!("memory per idle subscriber, {what} ({FEW} to {MANY})"),
+                measured: format!("{slope} B"),
+                target,
+            })
+        })
+        .collect()
 }
 
 /// The process: prints bytes per subscriber.

@@ -34,12 +34,21 @@ pub fn measure(subscribers: usize) -> anyhow::Result<Vec<Row>> {
     let (bare, hub) = (per_event(&mut bare, subscribers, 1), per_event(&mut hub, subscribers, 1));
     let burst = per_event(&mut burst, subscribers, BURST);
     Ok(vec![
-        row(format!("CPU per delivered event, one at a time, {subscribers} subscribers"), hub, bare, "<= 1.15 x"),
+        row(
+            format!("CPU per delivered event, one at a time, {subscribers} subscribers"),
+            hub,
+            bare,
+            "<= 1.15 x",
+        ),
         row(format!("the same, {BURST} updates at once"), burst, bare, "<= 0.15 x"),
     ])
 }
 
-fn timed(clients: &mut Clients, bytes: usize, send: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+fn timed(
+    clients: &mut Clients,
+    bytes: usize,
+    send: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Duration> {
     clients.expect(bytes)?;
     let before = cpu::time();
     send()?;
