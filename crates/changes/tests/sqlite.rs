@@ -1,5 +1,9 @@
 //! The outbox on real SQLite files, written by this process and by the `sqlite3` program.
-#![expect(clippy::unwrap_used, reason = "a test may end by a panic, and its helpers too")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test may end by a panic, and its helpers too"
+)]
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 /// A handle on the process, from the measuring side.
-pub struct Clients {
+pub(crate) struct Clients {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -17,7 +17,7 @@ pub struct Clients {
 
 impl Clients {
     /// Opens `count` connections, each with this request (`{}` is its number), and waits until each had its first bytes.
-    pub fn start(address: SocketAddr, count: usize, request: &str) -> anyhow::Result<Self> {
+    pub(crate) fn start(address: SocketAddr, count: usize, request: &str) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["clients", &address.to_string(), &count.to_string(), request])
             .stdin(Stdio::piped())
@@ -31,13 +31,13 @@ impl Clients {
     }
 
     /// Announces that everyone will receive `bytes` more.
-    pub fn expect(&mut self, bytes: usize) -> anyhow::Result<()> {
+    pub(crate) fn expect(&mut self, bytes: usize) -> anyhow::Result<()> {
         writeln!(self.stdin, "{bytes}")?;
         self.line("expecting")
     }
 
     /// Waits until everyone has them.
-    pub fn received(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn received(&mut self) -> anyhow::Result<()> {
         self.line("received")
     }
 
@@ -60,7 +60,7 @@ impl Drop for Clients {
 }
 
 /// The process itself: `clients ADDRESS COUNT REQUEST`.
-pub fn run(args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     crate::cpu::raise_open_files()?;
     let [address, count, request] = args else { bail!("usage: clients ADDRESS COUNT REQUEST") };
     let mut crowd = Crowd::connect(address.parse()?, count.parse()?, request)?;

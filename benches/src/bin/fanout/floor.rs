@@ -6,13 +6,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Sockets without anything around them.
-pub struct Floor {
+pub(crate) struct Floor {
     streams: Vec<TcpStream>,
 }
 
 impl Floor {
     /// A listener for [`Floor::accept`].
-    pub fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
+    pub(crate) fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
         socket.listen(8192)?;
@@ -22,7 +22,7 @@ impl Floor {
     }
 
     /// Takes `count` connections, reads the request of each and answers one byte.
-    pub fn accept(listener: &TcpListener, count: usize) -> anyhow::Result<Self> {
+    pub(crate) fn accept(listener: &TcpListener, count: usize) -> anyhow::Result<Self> {
         let mut streams = Vec::with_capacity(count);
         let mut request = [0; 4096];
         for _ in 0..count {
@@ -37,7 +37,7 @@ impl Floor {
     }
 
     /// One write to each.
-    pub fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         for stream in &mut self.streams {
             stream.write_all(bytes)?;
         }

@@ -49,11 +49,11 @@ fn all(subscribers: usize) -> anyhow::Result<()> {
 }
 
 /// A line of the table.
-pub struct Row {
+pub(crate) struct Row {
     /// What was measured.
-    pub what: String,
+    pub(crate) what: String,
     /// What came out.
-    pub measured: String,
+    pub(crate) measured: String,
     /// What it should be.
-    pub target: &'static str,
+    pub(crate) target: &'static str,
 }

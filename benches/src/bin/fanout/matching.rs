@@ -8,7 +8,7 @@ use crate::{Row, cpu};
 const PUBLISHES: u64 = 2_000;
 
 /// Exact subscriptions few and many, and many patterns.
-pub fn measure() -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
     let exact = |number: usize| format!("match=https://example.com/books/{number}");
     let few = publish_cost(1_000, exact)?;
     let many = publish_cost(1_000_000, exact)?;

@@ -12,7 +12,7 @@ const FEW: usize = 5_000;
 const MANY: usize = 19_000;
 
 /// One process per shape, so that neither sees the other's leftovers.
-pub fn measure() -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
     let shapes = [
         ("same class", "https://example.com/1", "<= 256 B"),
         ("own topic each", "https://example.com/{}", "<= 512 B"),
@@ -33,7 +33,7 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
 }
 
 /// The process: prints bytes per subscriber.
-pub fn child(args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn child(args: &[String]) -> anyhow::Result<()> {
     cpu::raise_open_files()?;
     let topic = args.first().context("a topic")?;
     let subject = Subject::start()?;

@@ -12,7 +12,7 @@ const ROUNDS: u64 = 25;
 const BURST: u64 = 100;
 
 /// Measures in turns, so that what else the machine does meets both alike.
-pub fn measure(subscribers: usize) -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure(subscribers: usize) -> anyhow::Result<Vec<Row>> {
     let frame = frame()?;
     let (listener, address) = Floor::listen()?;
     let accept = std::thread::spawn(move || Floor::accept(&listener, subscribers));

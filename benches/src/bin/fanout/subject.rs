@@ -7,21 +7,21 @@ use petasos_protocol::{EventId, HubUrl, Topic, Update};
 use tokio::runtime::Runtime;
 
 /// A served hub with a runtime of its own.
-pub struct Subject {
+pub(crate) struct Subject {
     /// The hub.
-    pub hub: Hub,
+    pub(crate) hub: Hub,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     runtime: Runtime,
 }
 
 /// What every update carries: about 200 bytes.
-pub const DATA: &str = "{\"@context\":\"/contexts/Book\",\"@id\":\"/books/1\",\"@type\":\"Book\",\"id\":1,\"title\":\
+pub(crate) const DATA: &str = "{\"@context\":\"/contexts/Book\",\"@id\":\"/books/1\",\"@type\":\"Book\",\"id\":1,\"title\":\
     \"The Left Hand of Darkness\",\"author\":\"Ursula K. Le Guin\",\"publicationDate\":\"1969-03-01\",\"price\":1299}";
 
 impl Subject {
     /// Starts a hub on a free port.
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let guard = runtime.enter();
         let listener = server::listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
@@ -34,7 +34,7 @@ impl Subject {
     }
 
     /// Publishes `count` updates on `topic`, one behind the other.
-    pub fn publish(&self, topic: &str, first: u64, count: u64) -> anyhow::Result<()> {
+    pub(crate) fn publish(&self, topic: &str, first: u64, count: u64) -> anyhow::Result<()> {
         for number in first..first + count {
             let update = update(topic, number)?;
             self.runtime.block_on(self.hub.publish(update, None))?;
@@ -43,7 +43,7 @@ impl Subject {
     }
 
     /// A subscription without a socket.
-    pub fn subscribe(&self, query: &str) -> anyhow::Result<http::Response<petasos_hub::HubBody>> {
+    pub(crate) fn subscribe(&self, query: &str) -> anyhow::Result<http::Response<petasos_hub::HubBody>> {
         let request = http::Request::get(format!("/.well-known/mercure?{query}")).body(Empty::new())?;
         let response = self.runtime.block_on(self.hub.handle(request));
         anyhow::ensure!(response.status().is_success(), "{query}: {}", response.status());
@@ -59,7 +59,7 @@ fn update(topic: &str, number: u64) -> anyhow::Result<Update> {
 }
 
 /// Length of the frame of an update of [`Subject::publish`].
-pub fn frame() -> anyhow::Result<Vec<u8>> {
+pub(crate) fn frame() -> anyhow::Result<Vec<u8>> {
     let mut frame = Vec::new();
     petasos_protocol::sse::encode(&EventId::new("urn:bench:000000000000")?, None, None, DATA, &mut frame);
     Ok(frame)
