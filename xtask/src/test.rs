@@ -43,6 +43,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     let mut counts = Counts::default();
     let mut all_well = cargo_test(root, &test_args(args), &mut counts)?;
     if args.filter.is_none() {
+        step("page");
+        all_well &= page_tests(root, &mut counts)?;
         step("doc tests");
         all_well &= cargo_test(root, &["test", "--workspace", "--doc"], &mut counts)?;
         step("documentation");
@@ -87,6 +89,18 @@ fn cargo_test(root: &Path, args: &[&str], counts: &mut Counts) -> anyhow::Result
     command::watch(root, "cargo", args, |line| counts.add(line))
 }
 
+/// The bookshop's modules that need no browser.
+fn page_tests(root: &Path, counts: &mut Counts) -> anyhow::Result<bool> {
+    let folder = "examples/bookshop/web-tests";
+    let mut args = vec!["--test".to_owned(), "--test-reporter=tap".to_owned()];
+    for entry in std::fs::read_dir(root.join(folder))? {
+        args.push(format!("{folder}/{}", entry?.file_name().display()));
+    }
+    args[2..].sort();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    command::watch(root, "node", &args, |line| counts.add_tap(line))
+}
+
 fn documentation(root: &Path) -> anyhow::Result<()> {
     let args = ["RUSTDOCFLAGS=-D warnings", "cargo", "doc", "--workspace", "--no-deps", "--quiet"];
     command::run(root, "env", &args)
@@ -103,6 +117,13 @@ impl Counts {
         self.passed += number(" passed").unwrap_or_default();
         self.failed += number(" failed").unwrap_or_default();
     }
+
+    /// Reads the summary of a TAP report: `# pass 12`.
+    fn add_tap(&mut self, line: &str) {
+        let number = |prefix: &str| line.strip_prefix(prefix)?.trim().parse::<u64>().ok();
+        self.passed += number("# pass ").unwrap_or_default();
+        self.failed += number("# fail ").unwrap_or_default();
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +138,9 @@ mod tests {
             "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s",
         );
         counts.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s");
-        assert_eq!(counts, Counts { passed: 15, failed: 2 });
+        counts.add_tap("# tests 5");
+        counts.add_tap("# pass 4");
+        counts.add_tap("# fail 1");
+        assert_eq!(counts, Counts { passed: 19, failed: 3 });
     }
 }

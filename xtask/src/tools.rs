@@ -7,8 +7,12 @@ use anyhow::bail;
 use crate::command::{exists, output, run};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: &[(&str, &str)] =
-    &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("sqlite3", "sqlite3")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("node", "nodejs"),
+    ("sqlite3", "sqlite3"),
+];
 
 /// Installs what is missing, or says exactly what is.
 ///
@@ -22,7 +26,7 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<()> {
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
-        println!("chromium, chromedriver and sqlite3 are there");
+        println!("chromium, chromedriver, node and sqlite3 are there");
         return Ok(());
     }
     let by_hand = format!("apt-get update && apt-get install -y {}", missing.join(" "));
