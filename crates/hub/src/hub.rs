@@ -1,19 +1,20 @@
 //! The hub itself: what its parts share, and how it is put together.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use petasos_protocol::{EventId, HubUrl, PublishLimits, SubscribeLimits, Update};
+use petasos_protocol::{EventId, HubUrl, Update};
 
-use crate::auth::{Key, Verifier, VerifierConfig};
-use crate::clock::{Clock, SystemClock};
-use crate::dispatch::{BacklogLimits, Dispatch, Metrics, ShardConfig};
+use crate::activity::Activity;
+use crate::admission::Admission;
+use crate::auth::Verifier;
+use crate::builder::{HubBuilder, Policy};
+use crate::clock::Clock;
+use crate::dispatch::{Dispatch, Metrics};
 use crate::event::Event;
 use crate::idempotency::{self, Recent, Verdict};
-use crate::ids::{Ids, TimeOrdered, event_id};
-use crate::transport::{AppendError, Follower, Memory, Transport};
+use crate::ids::{Ids, event_id};
+use crate::transport::{AppendError, Transport};
 
 /// A Mercure hub. Clones are the same hub.
 ///
@@ -32,22 +33,11 @@ pub(crate) struct Inner {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) clock: Arc<dyn Clock>,
-    ids: Box<dyn Ids>,
-    recent: Recent,
-}
-
-/// What a hub allows.
-#[derive(Clone, Debug)]
-pub(crate) struct Policy {
-    pub(crate) anonymous: bool,
-    pub(crate) cookie_name: String,
-    pub(crate) cors_origins: BTreeSet<String>,
-    pub(crate) publish_origins: BTreeSet<String>,
-    pub(crate) issuers: Vec<String>,
-    pub(crate) max_lifetime: Option<Duration>,
-    pub(crate) max_body: usize,
-    pub(crate) publish_limits: PublishLimits,
-    pub(crate) subscribe_limits: SubscribeLimits,
+    pub(crate) admission: Arc<Admission>,
+    /// `None` if the hub does not tell of active subscriptions.
+    pub(crate) activity: Option<Arc<Activity>>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) recent: Recent,
 }
 
 impl Hub {
@@ -139,13 +129,22 @@ impl Hub {
         Ok(id)
     }
 
+    /// Ends the subscriptions, spread over the time that the builder was given, and tells each client how long to wait
+    /// before it comes back. A few are ended at once.
+    pub async fn drain(&self) {
+        self.inner.dispatch.drain(self.inner.policy.shutdown_spread).await;
+    }
+
     /// Ends every subscription and closes the history; publishing fails from then on.
     pub async fn close(&self) {
-        self.inner.transport.close().await;
         let dispatch = Arc::clone(&self.inner.dispatch);
         if tokio::task::spawn_blocking(move || dispatch.stop()).await.is_err() {
             tracing::error!("stopping the dispatch shards failed");
         }
+        if let Some(activity) = &self.inner.activity {
+            activity.flush().await;
+        }
+        self.inner.transport.close().await;
     }
 }
 
@@ -206,182 +205,4 @@ pub enum PublishError {
     /// The history did not take it.
     #[error(transparent)]
     History(#[from] AppendError),
-}
-
-/// Describes a hub.
-#[must_use]
-#[derive(Debug)]
-pub struct HubBuilder {
-    url: Option<HubUrl>,
-    publisher_keys: Vec<Key>,
-    subscriber_keys: Vec<Key>,
-    policy: Policy,
-    heartbeat: Option<Duration>,
-    shards: Option<usize>,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Option<Arc<dyn Clock>>,
-    ids: Option<Box<dyn Ids>>,
-}
-
-impl HubBuilder {
-    fn new() -> Self {
-        let policy = Policy {
-            anonymous: false,
-            cookie_name: "__Secure-mercure_access_token".to_owned(),
-            cors_origins: BTreeSet::new(),
-            publish_origins: BTreeSet::new(),
-            issuers: Vec::new(),
-            max_lifetime: None,
-            max_body: 1 << 20,
-            publish_limits: PublishLimits::default(),
-            subscribe_limits: SubscribeLimits::default(),
-        };
-        Self {
-            url: None,
-            publisher_keys: Vec::new(),
-            subscriber_keys: Vec::new(),
-            policy,
-            heartbeat: Some(Duration::from_secs(40)),
-            shards: None,
-            transport: None,
-            clock: None,
-            ids: None,
-        }
-    }
-
-    /// The URL under which clients know the hub. Needed.
-    pub fn public_url(mut self, url: HubUrl) -> Self {
-        self.url = Some(url);
-        self
-    }
-
-    /// Trusts tokens signed with this key for publishing. May be called again; each key is trusted.
-    pub fn publisher_key(mut self, key: Key) -> Self {
-        self.publisher_keys.push(key);
-        self
-    }
-
-    /// Trusts tokens signed with this key for subscribing. May be called again; each key is trusted.
-    pub fn subscriber_key(mut self, key: Key) -> Self {
-        self.subscriber_keys.push(key);
-        self
-    }
-
-    /// Trusts these issuers (`iss`) instead of the hub's own URL.
-    pub fn issuers(mut self, issuers: Vec<String>) -> Self {
-        self.policy.issuers = issuers;
-        self
-    }
-
-    /// Lets subscribers without a token in; they receive public updates only (SUB.11). Off by default.
-    pub fn anonymous(mut self, allowed: bool) -> Self {
-        self.policy.anonymous = allowed;
-        self
-    }
-
-    /// Origins whose pages may subscribe and publish across origins (SUB.9). `*` allows every page, without credentials.
-    pub fn cors_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
-        self.policy.cors_origins = origins.into_iter().collect();
-        self
-    }
-
-    /// Origins whose pages may publish with the cookie (PUB.9), besides the hub's own.
-    pub fn publish_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
-        self.policy.publish_origins = origins.into_iter().collect();
-        self
-    }
-
-    /// Silence after which a comment is sent; `None` for never. 40 seconds by default.
-    pub fn heartbeat(mut self, period: Option<Duration>) -> Self {
-        self.heartbeat = period;
-        self
-    }
-
-    /// Ends every subscription after this time (SUB.10). Unlimited by default.
-    pub fn max_lifetime(mut self, lifetime: Option<Duration>) -> Self {
-        self.policy.max_lifetime = lifetime;
-        self
-    }
-
-    /// Name of the cookie that carries a token (AUTH.1).
-    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.policy.cookie_name = name.into();
-        self
-    }
-
-    /// Number of dispatch threads; one per core by default.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = Some(shards);
-        self
-    }
-
-    /// Where updates are kept; a bounded memory by default.
-    pub fn transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
-
-    /// Where the time comes from.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Where event ids come from.
-    pub fn ids(mut self, ids: impl Ids) -> Self {
-        self.ids = Some(Box::new(ids));
-        self
-    }
-
-    /// Starts the hub.
-    ///
-    /// # Errors
-    /// [`HubError`] if something needed is missing or the system refuses a thread.
-    pub fn build(self) -> Result<Hub, HubError> {
-        let url = self.url.ok_or(HubError::NoUrl)?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let transport = self.transport.unwrap_or_else(|| Arc::new(Memory::default()));
-        let shards =
-            self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let heartbeat = self.heartbeat.map_or(0, |period| period.as_secs().max(1));
-        let config = ShardConfig { hub: url.clone(), heartbeat, limits: BacklogLimits::default() };
-        let dispatch = Arc::new(Dispatch::start(&config, shards, &clock, transport.bounds().newest)?);
-        transport.follow(Arc::clone(&dispatch) as Arc<dyn Follower>);
-        let verifier = |keys| Verifier::new(trusted(&url, &self.policy, keys), Arc::clone(&clock));
-        Ok(Hub {
-            inner: Arc::new(Inner {
-                publishers: verifier(self.publisher_keys),
-                subscribers: verifier(self.subscriber_keys),
-                policy: self.policy,
-                ids: self.ids.unwrap_or_else(|| Box::new(TimeOrdered)),
-                recent: Recent::default(),
-                url,
-                transport,
-                dispatch,
-                clock,
-            }),
-        })
-    }
-}
-
-/// The hub is its own issuer unless others are named.
-fn trusted(url: &HubUrl, policy: &Policy, keys: Vec<Key>) -> VerifierConfig {
-    let own = vec![url.as_str().to_owned()];
-    let issuers = if policy.issuers.is_empty() { own.clone() } else { policy.issuers.clone() };
-    VerifierConfig { keys, issuers, audience: own, hub: url.clone(), leeway: LEEWAY }
-}
-
-/// Seconds by which clocks may differ.
-const LEEWAY: u64 = 5;
-
-/// Why a hub cannot start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HubError {
-    /// The builder was given no public URL.
-    #[error("a hub needs its public URL, for example https://example.com/.well-known/mercure")]
-    NoUrl,
-    /// The system gave no thread or no poller.
-    #[error("the hub's dispatch threads cannot start: {0}")]
-    Dispatch(#[from] std::io::Error),
 }

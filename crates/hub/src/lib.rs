@@ -24,8 +24,15 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
+mod admission;
+pub use admission::ConnectionLimits;
 mod auth;
-pub use auth::{Key, KeyError, random_secret};
+pub use auth::{
+    Algorithm, Issuer, Key, KeyError, KeySet, KeySetFile, KeySetSource, KeySetUrl, random_secret,
+};
+mod builder;
+pub use builder::{HubBuilder, HubError};
 mod clock;
 pub use clock::{Clock, SystemClock};
 mod dispatch;
@@ -33,9 +40,9 @@ pub use dispatch::{Counter, Gauge, Metrics};
 mod event;
 pub use event::Event;
 mod http;
-pub use http::{HubBody, Never};
+pub use http::{ClientAddress, Hosts, HubBody, Never};
 mod hub;
-pub use hub::{Hub, HubBuilder, HubError, PublishError};
+pub use hub::{Hub, PublishError};
 mod idempotency;
 mod ids;
 pub use ids::{Ids, Random, TimeOrdered};

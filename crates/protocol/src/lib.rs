@@ -33,6 +33,8 @@ pub use publish::{PublishFormError, PublishLimits, encode_publish, parse_publish
 pub mod sse;
 mod subscribe;
 pub use subscribe::{Cursor, Subscribe, SubscribeError, SubscribeLimits, parse_subscribe};
+mod subscription;
+pub use subscription::{SubscriptionDocument, SubscriptionPath, SubscriptionsDocument};
 mod text;
 pub use text::ForbiddenChar;
 pub mod token;

@@ -33,6 +33,9 @@ pub struct ResourceMetadata {
     /// Name of the cookie that may carry a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mercure_cookie: Option<String>,
+    /// Whether it tells of active subscriptions (ACT).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mercure_subscriptions: Option<bool>,
     /// The types of matchers that it understands.
     pub mercure_matcher_types_supported: [&'static str; 2],
 }
@@ -47,8 +50,16 @@ impl ResourceMetadata {
             bearer_methods_supported: ["header"],
             authorization_details_types_supported: [DETAIL_TYPE],
             mercure_cookie: cookie,
+            mercure_subscriptions: None,
             mercure_matcher_types_supported: [MatchType::Exact.as_str(), MatchType::UrlPattern.as_str()],
         }
+    }
+
+    /// Says whether the hub tells of active subscriptions.
+    #[must_use]
+    pub fn with_subscriptions(mut self, told: bool) -> Self {
+        self.mercure_subscriptions = told.then_some(true);
+        self
     }
 }
 

@@ -31,6 +31,11 @@ impl Topic {
         Ok(Self(topic.into()))
     }
 
+    /// A topic that the hub itself makes: of any length, and in its own namespace.
+    pub(crate) fn of_the_hub(topic: &str) -> Self {
+        Self(topic.into())
+    }
+
     /// The topic as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {

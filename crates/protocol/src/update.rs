@@ -92,6 +92,11 @@ impl EventType {
         Ok(Self(event_type.into()))
     }
 
+    /// `mercure`: the type of events that the hub itself makes (ACT.1).
+    pub(crate) fn of_the_hub() -> Self {
+        Self("mercure".into())
+    }
+
     /// The type as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {

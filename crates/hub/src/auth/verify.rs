@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use petasos_protocol::token::{Claims, Expected, GrantLimits, Jws, TokenError, split};
+use petasos_protocol::token::{self, Claims, Expected, GrantLimits, Jws, TokenError, split};
 use petasos_protocol::{HubUrl, Matcher, TopicView};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::Key;
+use super::issuer::{Keys, Signed};
 use crate::clock::Clock;
 
 /// What a verified token allows.
@@ -16,12 +17,18 @@ pub(crate) struct Authorised {
     claims: Claims,
     /// The matchers of all `subscribe` grants, shared by every subscription under this token.
     subscribe: Arc<[Matcher]>,
+    digest: Digest,
 }
 
 impl Authorised {
-    fn new(claims: Claims) -> Self {
+    fn new(claims: Claims, digest: Digest) -> Self {
         let subscribe = claims.grants.subscribe_matchers().cloned().collect();
-        Self { claims, subscribe }
+        Self { claims, subscribe, digest }
+    }
+
+    /// Tells one token from another.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// When it stops being valid, in seconds since the epoch.
@@ -44,6 +51,16 @@ impl Authorised {
         self.claims.grants.may_publish(topic)
     }
 
+    /// Whether it may receive what is private on this topic (AUTH.5).
+    pub(crate) fn may_subscribe(&self, topic: &TopicView<'_>) -> bool {
+        self.subscribe.iter().any(|matcher| matcher.matches(topic))
+    }
+
+    /// What it says about a subscription (ACT.3).
+    pub(crate) fn payload(&self, matcher: &TopicView<'_>) -> Option<&Value> {
+        self.claims.grants.payload(matcher)
+    }
+
     /// What private updates it may receive (AUTH.5).
     pub(crate) fn subscribe(&self) -> &Arc<[Matcher]> {
         &self.subscribe
@@ -53,11 +70,17 @@ impl Authorised {
 /// What a [`Verifier`] trusts.
 #[derive(Clone, Debug)]
 pub(crate) struct VerifierConfig {
-    pub(crate) keys: Vec<Key>,
-    pub(crate) issuers: Vec<String>,
+    pub(crate) issuers: Vec<Trusted>,
     pub(crate) audience: Vec<String>,
     pub(crate) hub: HubUrl,
     pub(crate) leeway: u64,
+}
+
+/// An issuer and its keys for one purpose.
+#[derive(Clone, Debug)]
+pub(crate) struct Trusted {
+    pub(crate) name: String,
+    pub(crate) keys: Keys,
 }
 
 /// Decides whether a token is one of ours.
@@ -65,8 +88,11 @@ pub(crate) struct VerifierConfig {
 pub(crate) struct Verifier {
     config: VerifierConfig,
     clock: Arc<dyn Clock>,
-    cache: Mutex<HashMap<[u8; 32], Arc<Authorised>>>,
+    cache: Mutex<HashMap<Digest, Arc<Authorised>>>,
 }
+
+/// What a token is remembered by.
+type Digest = [u8; 32];
 
 impl Verifier {
     pub(crate) fn new(config: VerifierConfig, clock: Arc<dyn Clock>) -> Self {
@@ -77,54 +103,64 @@ impl Verifier {
     ///
     /// # Errors
     /// Why the token is refused; for the log, never for the client (AUTH.4: one message for every cause).
-    pub(crate) fn verify(&self, token: &str) -> Result<Arc<Authorised>, Refusal> {
+    pub(crate) async fn verify(&self, token: &str) -> Result<Arc<Authorised>, Refusal> {
         let now = self.clock.unix_seconds();
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let digest: Digest = Sha256::digest(token.as_bytes()).into();
         if let Some(known) = self.cached(&digest)
             && now < known.expires()
         {
             return Ok(known);
         }
-        let authorised = Arc::new(Authorised::new(self.check(token, now)?));
-        self.remember(digest, &authorised, now);
+        let authorised = Arc::new(Authorised::new(self.check(token, now).await?, digest));
+        self.remember(&authorised, now);
         Ok(authorised)
     }
 
-    fn check(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
+    async fn check(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let jws = split(token)?;
         if !jws.header.is_access_token() {
             return Err(Refusal::Type);
         }
-        self.check_signature(token, &jws)?;
-        let claims = Claims::parse(&jws.payload, &self.config.hub, &GrantLimits::default())?;
+        self.check_signature(token, &jws).await?;
         let config = &self.config;
+        let claims = Claims::parse(&jws.payload, &config.hub, &GrantLimits::default())?;
+        let issuers: Vec<String> = config.issuers.iter().map(|issuer| issuer.name.clone()).collect();
         claims.check(&Expected {
             audience: &config.audience,
-            issuers: &config.issuers,
+            issuers: &issuers,
             now,
             leeway: config.leeway,
         })?;
         Ok(claims)
     }
 
-    fn check_signature(&self, token: &str, jws: &Jws<'_>) -> Result<(), Refusal> {
-        let signature = token.rsplit_once('.').map_or("", |(_, signature)| signature);
-        let mut fitting = self.config.keys.iter().filter(|key| key.fits(&jws.header.alg)).peekable();
-        if fitting.peek().is_none() {
-            return Err(Refusal::Algorithm);
+    /// Only the keys of the issuer that the token names are tried: one issuer cannot speak for another.
+    async fn check_signature(&self, token: &str, jws: &Jws<'_>) -> Result<(), Refusal> {
+        let issuer = token::issuer(&jws.payload)?;
+        let signed = Signed {
+            alg: &jws.header.alg,
+            kid: jws.header.kid.as_deref(),
+            input: jws.signing_input,
+            signature: token.rsplit_once('.').map_or("", |(_, signature)| signature),
+        };
+        let named = self.config.issuers.iter().filter(|trusted| issuer.as_ref() == Some(&trusted.name));
+        let mut refusal = Refusal::Issuer;
+        for trusted in named {
+            refusal = match trusted.keys.verify(&signed).await {
+                Some(true) => return Ok(()),
+                Some(false) => Refusal::Signature,
+                None => Refusal::Algorithm,
+            };
         }
-        if fitting.any(|key| key.verifies(signature, jws.signing_input.as_bytes())) {
-            return Ok(());
-        }
-        Err(Refusal::Signature)
+        Err(refusal)
     }
 
-    fn cached(&self, digest: &[u8; 32]) -> Option<Arc<Authorised>> {
+    fn cached(&self, digest: &Digest) -> Option<Arc<Authorised>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     /// Remembers only what was verified, so a stranger cannot fill the cache.
-    fn remember(&self, digest: [u8; 32], authorised: &Arc<Authorised>, now: u64) {
+    fn remember(&self, authorised: &Arc<Authorised>, now: u64) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHED_TOKENS {
             cache.retain(|_, known| now < known.expires());
@@ -132,13 +168,15 @@ impl Verifier {
         if cache.len() >= CACHED_TOKENS {
             cache.clear();
         }
-        cache.insert(digest, Arc::clone(authorised));
+        cache.insert(authorised.digest, Arc::clone(authorised));
     }
 }
 
 /// Why a token is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
+    #[error("the token's issuer is not trusted")]
+    Issuer,
     #[error("no configured key fits the token's algorithm")]
     Algorithm,
     #[error("the signature is not one of a configured key")]

@@ -21,37 +21,60 @@ impl Wake for mio::Waker {
 
 /// Commands for one shard, in order.
 pub(crate) struct Inbox<T> {
-    queue: Mutex<Vec<T>>,
+    queue: Mutex<Queue<T>>,
     parked: AtomicBool,
     waker: Box<dyn Wake>,
 }
 
+struct Queue<T> {
+    commands: Vec<T>,
+    closed: bool,
+}
+
 impl<T> Inbox<T> {
     pub(crate) fn new(waker: impl Wake) -> Self {
-        Self { queue: Mutex::default(), parked: AtomicBool::new(false), waker: Box::new(waker) }
+        let queue = Mutex::new(Queue { commands: Vec::new(), closed: false });
+        Self { queue, parked: AtomicBool::new(false), waker: Box::new(waker) }
     }
 
     /// Queues a command and wakes the shard if it sleeps.
-    pub(crate) fn push(&self, command: T) {
-        self.queue().push(command);
+    ///
+    /// # Errors
+    /// The command, if the shard has ended.
+    pub(crate) fn push(&self, command: T) -> Result<(), T> {
+        {
+            let mut queue = self.queue();
+            if queue.closed {
+                return Err(command);
+            }
+            queue.commands.push(command);
+        }
         if self.parked.swap(false, Ordering::SeqCst)
             && let Err(error) = self.waker.wake()
         {
             // The shard still looks at its queue at its next tick, so nothing is lost, only late.
             tracing::error!(%error, "cannot wake a dispatch shard");
         }
+        Ok(())
+    }
+
+    /// Takes no more commands; returns those that nobody will see to.
+    pub(crate) fn close(&self) -> Vec<T> {
+        let mut queue = self.queue();
+        queue.closed = true;
+        std::mem::take(&mut queue.commands)
     }
 
     /// Takes everything queued into `into`, which must be empty; its capacity is given to the queue.
     pub(crate) fn take(&self, into: &mut Vec<T>) {
         debug_assert!(into.is_empty());
-        std::mem::swap(&mut *self.queue(), into);
+        std::mem::swap(&mut self.queue().commands, into);
     }
 
     /// Declares that the shard is about to sleep; `false` means that there is something to do first.
     pub(crate) fn park(&self) -> bool {
         self.parked.store(true, Ordering::SeqCst);
-        if self.queue().is_empty() {
+        if self.queue().commands.is_empty() {
             return true;
         }
         self.parked.store(false, Ordering::SeqCst);
@@ -63,7 +86,7 @@ impl<T> Inbox<T> {
         self.parked.store(false, Ordering::SeqCst);
     }
 
-    fn queue(&self) -> MutexGuard<'_, Vec<T>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,18 +111,25 @@ mod tests {
     fn a_sleeping_shard_is_woken_once_for_many_commands() {
         let wakes = Arc::new(AtomicUsize::new(0));
         let inbox = Inbox::new(Count(Arc::clone(&wakes)));
-        inbox.push(1);
+        inbox.push(1).unwrap();
         assert_eq!(wakes.load(Ordering::SeqCst), 0, "an awake shard needs no wake-up");
         assert!(!inbox.park(), "it must not sleep over a command");
         let mut taken = Vec::new();
         inbox.take(&mut taken);
         assert!(inbox.park());
         for command in 2..10 {
-            inbox.push(command);
+            inbox.push(command).unwrap();
         }
         assert_eq!(wakes.load(Ordering::SeqCst), 1);
         taken.clear();
         inbox.take(&mut taken);
         assert_eq!(taken, (2..10).collect::<Vec<_>>());
+    }
+    #[test]
+    fn a_closed_inbox_gives_back_what_nobody_will_see_to() {
+        let inbox = Inbox::new(Count(Arc::default()));
+        inbox.push(1).unwrap();
+        assert_eq!(inbox.close(), [1]);
+        assert_eq!(inbox.push(2), Err(2));
     }
 }

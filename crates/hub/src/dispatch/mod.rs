@@ -10,6 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 mod backlog;
 pub(crate) use backlog::BacklogLimits;
@@ -78,13 +79,15 @@ impl Dispatch {
     /// Takes a subscription over. What is published after this call reaches it.
     pub(crate) fn attach(&self, attach: Attach<SubscriberSocket>) -> Attached {
         let shard = self.turn.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
-        self.inboxes[shard].push(Command::Attach(Box::new(attach)));
+        if let Err(Command::Attach(attach)) = self.inboxes[shard].push(Command::Attach(Box::new(attach))) {
+            shard::turn_away(*attach);
+        }
         Attached(shard)
     }
 
     /// Says that the body of a slot is gone.
     pub(crate) fn detach(&self, attached: Attached, slot: Arc<Slot>) {
-        self.inboxes[attached.0].push(Command::Detach(slot));
+        self.tell(attached.0, Command::Detach(slot));
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
@@ -93,8 +96,31 @@ impl Dispatch {
 
     /// Ends every subscription without waiting for it.
     pub(crate) fn leave(&self) {
-        for inbox in &self.inboxes {
-            inbox.push(Command::Stop);
+        for shard in 0..self.inboxes.len() {
+            self.tell(shard, Command::Stop);
+        }
+    }
+
+    /// Ends the subscriptions over at most `within`: as many at a time as that takes, and at least a few.
+    pub(crate) async fn drain(&self, within: Duration) {
+        let subscribers = &self.metrics.subscribers;
+        let steps = u64::try_from(within.as_millis() / STEP.as_millis()).unwrap_or(u64::MAX);
+        let at_once = subscribers.value().div_ceil(steps.max(1)).max(LEAST_AT_ONCE);
+        let share = usize::try_from(at_once).unwrap_or(usize::MAX).div_ceil(self.inboxes.len());
+        for _ in 0..=steps {
+            if subscribers.value() == 0 {
+                return;
+            }
+            for shard in 0..self.inboxes.len() {
+                self.tell(shard, Command::Release(share));
+            }
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
+    fn tell(&self, shard: usize, command: Command<SubscriberSocket>) {
+        if self.inboxes[shard].push(command).is_err() {
+            tracing::debug!(shard, "a dispatch shard has ended already");
         }
     }
 
@@ -117,7 +143,13 @@ pub(crate) struct Attached(usize);
 impl Follower for Dispatch {
     fn deliver(&self, stored: Stored) {
         for inbox in &self.inboxes {
-            inbox.push(Command::Deliver(stored.clone()));
+            if inbox.push(Command::Deliver(stored.clone())).is_err() {
+                tracing::debug!(seq = %stored.seq, "an update found no subscribers: the hub is stopping");
+            }
         }
     }
 }
+
+/// How often a batch of subscriptions is ended while the hub drains, and how many at least.
+const STEP: Duration = Duration::from_millis(50);
+const LEAST_AT_ONCE: u64 = 50;

@@ -33,6 +33,8 @@ pub(crate) enum Command<S> {
     Attach(Box<Attach<S>>),
     /// The body of this slot was dropped.
     Detach(Arc<Slot>),
+    /// End so many subscriptions, and tell their clients when to come back.
+    Release(usize),
     /// Close everyone and end.
     Stop,
 }
@@ -126,6 +128,11 @@ impl<P: Poller> Shard<P> {
         while !self.stopped {
             self.turn(&mut commands);
         }
+        for command in self.inbox.close() {
+            if let Command::Attach(attach) = command {
+                turn_away(*attach);
+            }
+        }
     }
 
     /// Does everything there is to do, then sleeps until there is something.
@@ -162,8 +169,10 @@ impl<P: Poller> Shard<P> {
             self.flush(&mut touched);
             match command {
                 Command::Deliver(_) => {}
+                Command::Attach(attach) if self.stopped => turn_away(*attach),
                 Command::Attach(attach) => self.attach(*attach),
                 Command::Detach(slot) => self.doomed.extend(slot.token().map(|token| (token, Cut::Gone))),
+                Command::Release(count) => self.release(count),
                 Command::Stop => self.stop(),
             }
             self.bury();
@@ -368,6 +377,15 @@ impl<P: Poller> Shard<P> {
         self.counted = now;
     }
 
+    /// Those who are asked to come back are asked to do so at different times.
+    fn release(&mut self, count: usize) {
+        for token in self.records.tokens().into_iter().take(count) {
+            let pause = LEAST_PAUSE_MS + token.index().wrapping_mul(PAUSE_STEP_MS) % PAUSES_MS;
+            self.send(token.index(), &Bytes::from(format!("retry: {pause}\n\n")));
+            self.doomed.push((token, Cut::Stopped));
+        }
+    }
+
     fn stop(&mut self) {
         self.doomed.extend(self.records.tokens().into_iter().map(|token| (token, Cut::Stopped)));
         self.stopped = true;
@@ -378,6 +396,14 @@ impl<P: Poller> Shard<P> {
             return None;
         }
         Some(Duration::from_millis(1000 - self.clock.monotonic_ms() % 1000))
+    }
+}
+
+/// Ends a subscription that comes too late: the hub is stopping.
+pub(crate) fn turn_away<S: Socket>(attach: Attach<S>) {
+    match attach.target {
+        Target::Slot(slot) => slot.end(End::Cut(Cut::Stopped)),
+        Target::Socket(mut socket, _) => part(&mut socket, Cut::Stopped),
     }
 }
 
@@ -393,6 +419,12 @@ fn refuse<S: Socket>(attach: Attach<S>) {
         Target::Socket(mut socket, None) => part(&mut socket, Cut::Stopped),
     }
 }
+
+/// What released clients are told to wait: between half a second and two.
+const LEAST_PAUSE_MS: u32 = 500;
+const PAUSES_MS: u32 = 1500;
+/// Prime to the number of pauses, so that neighbours get different ones.
+const PAUSE_STEP_MS: u32 = 997;
 
 /// Joined writes end here; a larger one gains nothing and holds back the others.
 const MAX_JOINED: usize = 1 << 20;

@@ -146,6 +146,10 @@ impl Bench {
         self.shard.turn(&mut self.commands);
     }
 
+    fn tell(&self, command: Command<Fake>) {
+        assert!(self.inbox.push(command).is_ok(), "the shard has ended");
+    }
+
     fn publish(&mut self, topic: &str, data: &str) -> Bytes {
         self.seq += 1;
         let update = Update::new(Topic::new(topic).unwrap()).with_data(data);
@@ -153,7 +157,7 @@ impl Bench {
         let frame = event.frame().clone();
         let stored = Stored { seq: Seq(self.seq), event: Arc::new(event) };
         self.sent.push(stored.clone());
-        self.inbox.push(Command::Deliver(stored));
+        self.tell(Command::Deliver(stored));
         frame
     }
 
@@ -172,7 +176,7 @@ impl Bench {
     ) {
         let interest = Arc::new(Interest::new(vec![matcher], Arc::from([])));
         let attach = Attach { interest, after, expires, first: Bytes::new(), target, guard: None };
-        self.inbox.push(Command::Attach(Box::new(attach)));
+        self.tell(Command::Attach(Box::new(attach)));
         self.turn();
     }
 
@@ -363,7 +367,7 @@ fn stopping_ends_every_stream_in_order() {
     let mut bench = Bench::new();
     let wires: Vec<_> = (0..5).map(|_| bench.attach(Matcher::any(), MANY)).collect();
     let frame = bench.publish(TOPIC, "x");
-    bench.inbox.push(Command::Stop);
+    bench.tell(Command::Stop);
     bench.turn();
     for wire in wires {
         assert_eq!(received(&wire), frame);
@@ -469,7 +473,7 @@ fn apply(bench: &mut Bench, peers: &mut Vec<Peer>, step: &Step) {
         }
         Step::Detach(which) => {
             if let Some(slot) = peers.get(which).and_then(|peer| peer.slot.clone()) {
-                bench.inbox.push(Command::Detach(slot));
+                bench.tell(Command::Detach(slot));
             }
         }
         Step::Advance(ms) => bench.advance(ms),

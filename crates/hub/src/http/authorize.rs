@@ -11,15 +11,15 @@ use crate::hub::Inner;
 
 impl Inner {
     /// The publisher's token, which there must be.
-    pub(crate) fn publisher(&self, headers: &HeaderMap) -> Result<Arc<Authorised>, Problem> {
+    pub(crate) async fn publisher(&self, headers: &HeaderMap) -> Result<Arc<Authorised>, Problem> {
         match present(headers, &self.policy.cookie_name) {
-            Presented::Bearer(token) => self.verify(&self.publishers, &token),
+            Presented::Bearer(token) => self.verify(&self.publishers, &token).await,
             Presented::Cookie(token) => {
                 if !cors::may_publish(&self.policy, &self.url, headers) {
                     let detail = "Publishing with a cookie needs an Origin or Referer that is the hub's own or allowed.";
                     return Err(Problem::new(StatusCode::FORBIDDEN, detail));
                 }
-                self.verify(&self.publishers, &token)
+                self.verify(&self.publishers, &token).await
             }
             Presented::Nothing => Err(Problem::token_needed(&self.url)),
             Presented::Malformed(detail) => Err(Problem::invalid_request(&self.url, format!("{detail}."))),
@@ -27,10 +27,10 @@ impl Inner {
     }
 
     /// The subscriber's token, or none if the hub lets anonymous subscribers in (SUB.11).
-    pub(crate) fn subscriber(&self, headers: &HeaderMap) -> Result<Option<Arc<Authorised>>, Problem> {
+    pub(crate) async fn subscriber(&self, headers: &HeaderMap) -> Result<Option<Arc<Authorised>>, Problem> {
         match present(headers, &self.policy.cookie_name) {
             Presented::Bearer(token) | Presented::Cookie(token) => {
-                self.verify(&self.subscribers, &token).map(Some)
+                self.verify(&self.subscribers, &token).await.map(Some)
             }
             Presented::Nothing if self.policy.anonymous => Ok(None),
             Presented::Nothing => Err(Problem::token_needed(&self.url)),
@@ -38,8 +38,8 @@ impl Inner {
         }
     }
 
-    fn verify(&self, verifier: &Verifier, token: &str) -> Result<Arc<Authorised>, Problem> {
-        verifier.verify(token).map_err(|refusal| {
+    async fn verify(&self, verifier: &Verifier, token: &str) -> Result<Arc<Authorised>, Problem> {
+        verifier.verify(token).await.map_err(|refusal| {
             tracing::debug!(%refusal, "a token was refused");
             Problem::invalid_token(&self.url)
         })

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use petasos_protocol::HubUrl;
 
 use super::{HubBody, allow as allow_methods};
-use crate::hub::Policy;
+use crate::builder::Policy;
 
 /// Adds what a browser needs to let a page read the answer. An origin that is not on the list gets nothing.
 pub(crate) fn allow(policy: &Policy, request: &HeaderMap, response: &mut HeaderMap) {

@@ -12,6 +12,8 @@ mod authorize;
 mod body;
 pub use body::HubBody;
 mod cors;
+mod host;
+pub use host::Hosts;
 mod problem;
 pub(crate) use problem::Problem;
 mod publish;
@@ -19,7 +21,9 @@ mod replay;
 pub(crate) use replay::Replay;
 mod stream;
 mod subscribe;
+pub use subscribe::ClientAddress;
 pub(crate) use subscribe::{Start, Subscription};
+mod subscriptions;
 
 use crate::hub::Hub;
 
@@ -45,7 +49,9 @@ impl Hub {
     /// Whether a path is the hub's.
     #[must_use]
     pub fn owns(&self, path: &str) -> bool {
-        path == self.inner.url.path() || path == metadata::path(&self.inner.url)
+        let below = path.strip_prefix(self.inner.url.path());
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || path == metadata::path(&self.inner.url)
     }
 
     /// Does everything but open the stream.
@@ -55,12 +61,9 @@ impl Hub {
         B::Error: std::fmt::Display,
     {
         let (parts, body) = request.into_parts();
-        let outcome = if parts.uri.path() == metadata::path(&self.inner.url) {
-            self.metadata(&parts.method)
-        } else if parts.uri.path() != self.inner.url.path() {
-            Err(Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", parts.uri.path())))
-        } else {
-            self.route(&parts, body).await
+        let outcome = match host::check(&self.inner.policy.hosts, &parts) {
+            Ok(()) => self.route(&parts, body).await,
+            Err(problem) => Err(problem),
         };
         match outcome {
             Ok(Outcome::Answer(mut response)) => {
@@ -84,11 +87,21 @@ impl Hub {
         B: Body<Data = Bytes>,
         B::Error: std::fmt::Display,
     {
+        if parts.uri.path() == metadata::path(&self.inner.url) {
+            return self.metadata(&parts.method);
+        }
+        if parts.uri.path() != self.inner.url.path() {
+            return self.subscriptions(parts).await.map(Outcome::Answer);
+        }
         match parts.method.as_str() {
-            "GET" => self.subscribe(parts, None).await.map(|stream| Outcome::Stream(Box::new(stream))),
+            "GET" => {
+                let subscription = self.subscribe(parts, None).await?;
+                Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
+            }
             "QUERY" => {
                 let form = body::collect_form(&parts.headers, body, self.inner.policy.max_body).await?;
-                self.subscribe(parts, Some(&form)).await.map(|stream| Outcome::Stream(Box::new(stream)))
+                let subscription = self.subscribe(parts, Some(&form)).await?;
+                Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
             }
             "HEAD" => Ok(Outcome::Answer(self.subscribe(parts, None).await?.into_head())),
             "POST" => {
@@ -108,7 +121,8 @@ impl Hub {
         }
         let policy = &self.inner.policy;
         let document =
-            ResourceMetadata::new(&self.inner.url, policy.issuers.clone(), Some(policy.cookie_name.clone()));
+            ResourceMetadata::new(&self.inner.url, policy.issuers.clone(), Some(policy.cookie_name.clone()))
+                .with_subscriptions(self.inner.activity.is_some());
         let document = serde_json::to_vec(&document).map_err(|error| {
             Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

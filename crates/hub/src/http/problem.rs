@@ -6,6 +6,7 @@ use petasos_protocol::{HubUrl, PublishFormError, SubscribeError, metadata};
 use serde_json::json;
 
 use super::{HubBody, allow};
+use crate::admission::Crowded;
 use crate::hub::PublishError;
 use crate::transport::{AppendError, ReadError};
 
@@ -123,6 +124,12 @@ impl From<PublishError> for Problem {
             );
         }
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<Crowded> for Problem {
+    fn from(crowded: Crowded) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, crowded.to_string())
     }
 }
 

@@ -15,7 +15,7 @@ impl Hub {
     ) -> Result<Response<HubBody>, Problem> {
         // The form is judged before the token: an invalid topic is a 400 whoever asks (PUB.3).
         let update = parse_publish(form, &self.inner.url, &self.inner.policy.publish_limits)?;
-        let token = self.inner.publisher(&parts.headers)?;
+        let token = self.inner.publisher(&parts.headers).await?;
         self.inner.require_publish(&token, update.topics().iter().map(Topic::as_str))?;
         let publisher = format!("{} {}", token.issuer(), token.subject());
         let id = self.publish_as(&publisher, update, idempotency_key(parts)?).await?;

@@ -1,5 +1,6 @@
 //! `GET` (or `QUERY`) of the hub: from a request to a subscription that may go live (SUB, REC).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -7,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
 use petasos_protocol::{Cursor, parse_subscribe};
 
 use super::{HubBody, Problem};
+use crate::auth::Authorised;
 use crate::dispatch::{Guard, Interest};
 use crate::hub::{Hub, Inner};
 use crate::transport::Seq;
@@ -18,6 +20,7 @@ pub(crate) struct Subscription {
     /// Second of the monotonic clock at which it ends.
     pub(crate) expires: Option<u64>,
     pub(crate) guard: Guard,
+    token: Option<Arc<Authorised>>,
     headers: HeaderMap,
 }
 
@@ -55,7 +58,7 @@ impl Hub {
     ) -> Result<Subscription, Problem> {
         let inner = &self.inner;
         let request = parse_subscribe(parts.uri.query(), form, &inner.url, &inner.policy.subscribe_limits)?;
-        let token = inner.subscriber(&parts.headers)?;
+        let token = inner.subscriber(&parts.headers).await?;
         let grants = token.as_ref().map_or_else(|| Arc::from([]), |token| Arc::clone(token.subscribe()));
         let mut headers = stream_headers();
         let start = match header_cursor(&parts.headers).or(request.cursor) {
@@ -65,10 +68,31 @@ impl Hub {
         Ok(Subscription {
             interest: Arc::new(Interest::new(request.matchers, grants)),
             start,
-            expires: inner.end_of_life(token.map(|token| token.expires())),
+            expires: inner.end_of_life(token.as_ref().map(|token| token.expires())),
             guard: None,
+            token,
             headers,
         })
+    }
+
+    /// Counts a subscription and tells of it; both end with it.
+    pub(crate) fn open(
+        &self,
+        mut subscription: Subscription,
+        parts: &request::Parts,
+    ) -> Result<Subscription, Problem> {
+        let inner = &self.inner;
+        let token = subscription.token.take();
+        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+        let permit = inner.admission.admit(address, token.as_ref().map(|token| token.digest()))?;
+        let registration = inner
+            .activity
+            .as_ref()
+            .map(|activity| activity.register(subscription.interest.matchers(), token.as_deref()));
+        if permit.is_some() || registration.is_some() {
+            subscription.guard = Some(Box::new((permit, registration)));
+        }
+        Ok(subscription)
     }
 }
 
@@ -91,10 +115,21 @@ impl Inner {
     fn end_of_life(&self, token_expires: Option<u64>) -> Option<u64> {
         let now = self.clock.monotonic_ms() / 1000;
         let by_token = token_expires.map(|at| now + at.saturating_sub(self.clock.unix_seconds()));
-        let by_age = self.policy.max_lifetime.map(|life| now + life.as_secs());
+        let by_age = self.policy.max_lifetime.map(|life| now + self.shorten(life.as_secs()));
         by_token.into_iter().chain(by_age).min()
     }
+
+    /// Up to a tenth less, at random: clients that came together must not come back together.
+    fn shorten(&self, seconds: u64) -> u64 {
+        let random = u64::from(self.ids.next().as_bytes()[15]);
+        seconds - seconds / 10 * random / 255
+    }
 }
+
+/// The address of the client that a request comes from. [`crate::server::serve`] adds it to each request; whoever mounts
+/// [`Hub::handle`] elsewhere inserts it as an extension, for the limit per address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
 
 /// The header wins over the parameter (REC.1). One that is no text is no cursor.
 fn header_cursor(headers: &HeaderMap) -> Option<Cursor> {

@@ -20,12 +20,13 @@ use tokio::sync::watch;
 use super::Application;
 use super::either::EitherBody;
 use super::takeover;
-use crate::http::{Outcome, Subscription};
+use crate::http::{ClientAddress, Outcome, Subscription};
 use crate::hub::Hub;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Application>(
     stream: TcpStream,
+    client: ClientAddress,
     hub: Hub,
     other: S,
     stopped: watch::Receiver<bool>,
@@ -37,8 +38,8 @@ pub(crate) async fn serve<S: Application>(
         () = stopping(&mut stopped_early) => return,
     };
     let result = match looked {
-        Ok(Ok(true)) => serve_http2(stream, hub, other, stopped).await,
-        Ok(Ok(false)) => serve_http1(stream, hub, other, stopped).await,
+        Ok(Ok(true)) => serve_http2(stream, client, hub, other, stopped).await,
+        Ok(Ok(false)) => serve_http1(stream, client, hub, other, stopped).await,
         Ok(Err(error)) => Err(Broken::Socket(error)),
         Err(_) => Ok(()),
     };
@@ -79,11 +80,13 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
 
 async fn serve_http2<S: Application>(
     stream: TcpStream,
+    client: ClientAddress,
     hub: Hub,
     other: S,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Broken> {
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client);
         let (hub, other) = (hub.clone(), other.clone());
         async move { Ok::<_, Infallible>(answer(&hub, other, request).await) }
     });
@@ -102,13 +105,17 @@ async fn serve_http2<S: Application>(
 
 async fn serve_http1<S: Application>(
     stream: TcpStream,
+    client: ClientAddress,
     hub: Hub,
     other: S,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Broken> {
     let taken = Arc::new(Mutex::new(None));
     let service = Http1 { hub: hub.clone(), other, taken: Arc::clone(&taken) };
-    let service = service_fn(move |request| service.clone().call(request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client);
+        service.clone().call(request)
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

@@ -23,6 +23,7 @@ mod connection;
 mod either;
 mod takeover;
 
+use crate::http::ClientAddress;
 use crate::hub::Hub;
 
 /// What a hub is served beside: answers every request that is not the hub's.
@@ -83,22 +84,23 @@ pub async fn serve<S: Application>(
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => accept(stream, &hub, &other, &stopped, &alive),
+                Ok((stream, client)) => accept((stream, client), &hub, &other, &stopped, &alive),
                 Err(error) => pause_after(&error).await?,
             },
         }
     }
     drop((listener, alive));
     stop.send_replace(true);
-    hub.close().await;
+    hub.drain().await;
     if tokio::time::timeout(GRACE, gone.recv()).await.is_err() {
         tracing::warn!("requests were still under way after {} seconds and were broken off", GRACE.as_secs());
     }
+    hub.close().await;
     Ok(())
 }
 
 fn accept<S: Application>(
-    stream: TcpStream,
+    (stream, client): (TcpStream, SocketAddr),
     hub: &Hub,
     other: &S,
     stopped: &watch::Receiver<bool>,
@@ -110,7 +112,7 @@ fn accept<S: Application>(
     }
     let (hub, other, stopped, alive) = (hub.clone(), other.clone(), stopped.clone(), alive.clone());
     tokio::spawn(async move {
-        connection::serve(stream, hub, other, stopped).await;
+        connection::serve(stream, ClientAddress(client.ip()), hub, other, stopped).await;
         drop(alive);
     });
 }

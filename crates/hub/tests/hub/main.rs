@@ -7,6 +7,9 @@
     reason = "a test may end by a panic, and its helpers too"
 )]
 
+mod activity; // ACT: events and web API of active subscriptions
+mod keys; // AUTH.2: issuers, public keys, key sets
+mod limits; // connection limits, hosts, lifetime, shutdown
 mod publish; // PUB: forms, topics, answers
 mod reconnect; // REC: cursors, replay
 mod streams; // sockets: takeover, half-close, HTTP/2, slow readers, shutdown

@@ -100,7 +100,7 @@ fn shutting_down_ends_the_streams_and_answers_what_is_under_way() {
     let mut client = served.subscribe("match=x", "");
     served.publish("topic=x&id=urn:1");
     served.stop();
-    assert_eq!(client.rest(), b"id: urn:1\ndata: \n\n");
+    assert_eq!(client.rest(), b"id: urn:1\ndata: \n\nretry: 500\n\n");
 }
 
 #[test]

@@ -79,6 +79,16 @@ impl Claims {
     }
 }
 
+/// The issuer that a payload names, to choose the keys by. Nothing of it is trusted yet.
+///
+/// # Errors
+/// [`TokenError`] if the payload is not JSON, or its `iss` no string.
+pub fn issuer(payload: &[u8]) -> Result<Option<String>, TokenError> {
+    let claims = json::parse(payload)
+        .map_err(|error| TokenError::Json { part: "payload", reason: error.to_string() })?;
+    text(&claims, "iss")
+}
+
 fn time(claims: &Value, name: &'static str, round: fn(f64) -> f64) -> Result<Option<u64>, TokenError> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     if let Some(seconds) = value.as_u64() {
@@ -146,6 +156,25 @@ mod tests {
         assert!(!claims.grants.may_publish(&TopicView::new("https://example.com/2", &hub)));
         assert_eq!(claims.grants.subscribe_matchers().count(), 2);
         assert_eq!(claims.grants.details[0].payload, Some(json!({"name": "x"})));
+    }
+
+    #[test]
+    fn act_3_the_first_detail_that_fits_the_matcher_gives_the_payload() {
+        let detail = |actions: Value, topic: &str, payload: Value| {
+            json!({
+                "type": super::super::DETAIL_TYPE, "actions": actions,
+                "topics": [{"match": topic, "match_type": "urlpattern"}], "payload": payload,
+            })
+        };
+        let claims = json!({"exp": 1, "authorization_details": [
+            detail(json!(["publish"]), "*", json!({"n": 0})),
+            detail(json!(["subscribe"]), "/books/:id", json!({"n": 1})),
+            detail(json!(["subscribe"]), "*", json!({"n": 2})),
+        ]});
+        let (claims, hub) = (parse(&claims).unwrap(), hub());
+        let payload = |matcher| claims.grants.payload(&TopicView::new(matcher, &hub)).unwrap()["n"].as_i64();
+        assert_eq!(payload("/books/1"), Some(1));
+        assert_eq!(payload("/authors/1"), Some(2));
     }
 
     #[test]

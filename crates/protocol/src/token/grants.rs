@@ -66,6 +66,14 @@ impl Grants {
         self.details.iter().filter(|detail| detail.subscribe).flat_map(|detail| &detail.topics)
     }
 
+    /// What documents about a subscription say of the subscriber: the payload of the first detail with the `subscribe`
+    /// action one of whose topics matches the subscription's matcher, seen as a topic (ACT.3).
+    #[must_use]
+    pub fn payload(&self, matcher: &TopicView<'_>) -> Option<&Value> {
+        let mut details = self.details.iter().filter(|detail| detail.subscribe);
+        details.find(|detail| detail.topics.iter().any(|topic| topic.matches(matcher)))?.payload.as_ref()
+    }
+
     /// Reads `authorization_details`. One invalid entry of our type makes the whole token invalid.
     pub(super) fn parse(
         details: Option<&Value>,

@@ -6,7 +6,7 @@
 mod build;
 pub use build::ClaimsBuilder;
 mod claims;
-pub use claims::{Claims, Expected};
+pub use claims::{Claims, Expected, issuer};
 mod grants;
 pub use grants::{DETAIL_TYPE, GrantDetail, GrantLimits, Grants};
 mod json;

@@ -1,0 +1,203 @@
+//! Who subscribes to what at the moment, and the updates that tell of it (ACT).
+//!
+//! Invariants:
+//! - each subscription that is registered is announced as active once, and once as ended, in this order;
+//! - what the list says was, or will be, said by an update too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use petasos_protocol::{
+    HubUrl, Matcher, SubscriptionDocument, SubscriptionPath, SubscriptionsDocument, TopicView, Update,
+};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::auth::Authorised;
+use crate::event::Event;
+use crate::ids::{Ids, event_id};
+use crate::transport::Transport;
+
+/// All active subscriptions of this hub.
+pub(crate) struct Activity {
+    hub: HubUrl,
+    transport: Arc<dyn Transport>,
+    ids: Arc<dyn Ids>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the identifier of the subscriber.
+    subscribers: BTreeMap<Arc<str>, Box<[Active]>>,
+    announcer: Option<mpsc::UnboundedSender<Job>>,
+}
+
+#[derive(Clone)]
+struct Active {
+    matcher: Matcher,
+    payload: Option<Value>,
+}
+
+impl Active {
+    fn is(&self, match_type: &str, source: &str) -> bool {
+        self.matcher.source() == source && self.matcher.match_type().as_str() == match_type
+    }
+}
+
+/// An answer of the web API.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Document {
+    Many(SubscriptionsDocument),
+    One(SubscriptionDocument),
+}
+
+enum Job {
+    Announce(Update),
+    /// Answered when everything before it was announced.
+    Flush(oneshot::Sender<()>),
+}
+
+/// A subscriber that is registered; it has ended when this is dropped.
+pub(crate) struct Registration {
+    activity: Arc<Activity>,
+    subscriber: Arc<str>,
+}
+
+impl Activity {
+    pub(crate) fn new(hub: HubUrl, transport: Arc<dyn Transport>, ids: Arc<dyn Ids>) -> Self {
+        Self { hub, transport, ids, state: Mutex::default() }
+    }
+
+    /// Registers a subscriber under a new identifier that nothing it sent has influenced (ACT.2).
+    /// Must be called on a tokio runtime.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        matchers: &[Matcher],
+        token: Option<&Authorised>,
+    ) -> Registration {
+        let subscriber: Arc<str> = self.ids.next().urn().to_string().into();
+        let active: Box<[Active]> =
+            matchers.iter().map(|matcher| self.active(matcher.clone(), token)).collect();
+        let mut state = self.state();
+        self.announce(&mut state, &subscriber, &active, true);
+        state.subscribers.insert(Arc::clone(&subscriber), active);
+        drop(state);
+        Registration { activity: Arc::clone(self), subscriber }
+    }
+
+    fn active(&self, matcher: Matcher, token: Option<&Authorised>) -> Active {
+        let view = TopicView::new(matcher.source(), &self.hub);
+        let payload = token.and_then(|token| token.payload(&view)).cloned();
+        Active { matcher, payload }
+    }
+
+    fn end(&self, subscriber: &Arc<str>) {
+        let mut state = self.state();
+        if let Some(ended) = state.subscribers.remove(subscriber) {
+            self.announce(&mut state, subscriber, &ended, false);
+        }
+    }
+
+    /// The document at a path (ACT.4); `None` if there is no such subscription.
+    pub(crate) fn document(&self, path: &str, asked: &SubscriptionPath) -> Option<Document> {
+        let state = self.state();
+        let many = |fits: &dyn Fn(&Active) -> bool| {
+            let found = state.subscribers.iter().flat_map(|(subscriber, active)| {
+                let fitting = active.iter().filter(|active| fits(active));
+                fitting.map(|active| self.describe(subscriber, active, true))
+            });
+            Document::Many(SubscriptionsDocument::new(path, found.collect()))
+        };
+        match asked {
+            SubscriptionPath::All => Some(many(&|_| true)),
+            SubscriptionPath::Matcher { match_type, matcher } => {
+                Some(many(&|active| active.is(match_type, matcher)))
+            }
+            SubscriptionPath::One { match_type, matcher, subscriber } => {
+                let mut active = state.subscribers.get(subscriber.as_str())?.iter();
+                let active = active.find(|active| active.is(match_type, matcher))?;
+                Some(Document::One(self.describe(subscriber, active, true)))
+            }
+            _ => None,
+        }
+    }
+
+    fn describe(&self, subscriber: &str, active: &Active, is_active: bool) -> SubscriptionDocument {
+        SubscriptionDocument::new(&self.hub, &active.matcher, subscriber, is_active, active.payload.clone())
+    }
+
+    /// Queues one update per subscription. It takes the state's lock so that the order of updates is that of the changes.
+    fn announce(&self, state: &mut State, subscriber: &str, subscriptions: &[Active], is_active: bool) {
+        let announcer = state.announcer.get_or_insert_with(|| {
+            let (sender, jobs) = mpsc::unbounded_channel();
+            tokio::spawn(announce_all(jobs, Arc::clone(&self.transport), Arc::clone(&self.ids)));
+            sender
+        });
+        for active in subscriptions {
+            let update = self.describe(subscriber, active, is_active).update();
+            if announcer.send(Job::Announce(update)).is_err() {
+                tracing::warn!("a change of subscriptions is not announced: the runtime is shutting down");
+                return;
+            }
+        }
+    }
+
+    /// Waits until everything that happened so far was announced.
+    pub(crate) async fn flush(&self) {
+        let (done, announced) = oneshot::channel();
+        let asked = match &self.state().announcer {
+            Some(announcer) => announcer.send(Job::Flush(done)).is_ok(),
+            None => false,
+        };
+        if asked && announced.await.is_err() {
+            tracing::warn!("changes of subscriptions were not announced: the runtime is shutting down");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Activity")
+            .field("subscribers", &self.state().subscribers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.activity.end(&self.subscriber);
+    }
+}
+
+/// Appends the announcements one after the other.
+async fn announce_all(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    transport: Arc<dyn Transport>,
+    ids: Arc<dyn Ids>,
+) {
+    while let Some(job) = jobs.recv().await {
+        match job {
+            Job::Announce(update) => {
+                if let Err(error) = announce_one(&update, &*transport, &*ids).await {
+                    tracing::error!(error, topic = %update.canonical(), "a change of subscriptions is not announced");
+                }
+            }
+            // Whoever asked may have stopped waiting.
+            Job::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+async fn announce_one(update: &Update, transport: &dyn Transport, ids: &dyn Ids) -> Result<(), String> {
+    let id = event_id(ids.next()).map_err(|error| error.to_string())?;
+    let appended = transport.append(Arc::new(Event::new(id, update))).await;
+    appended.map(drop).map_err(|error| error.to_string())
+}

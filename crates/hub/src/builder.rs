@@ -1,0 +1,299 @@
+//! Describes a hub and starts it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use petasos_protocol::{HubUrl, PublishLimits, SubscribeLimits};
+
+use crate::activity::Activity;
+use crate::admission::{Admission, ConnectionLimits};
+use crate::auth::{Issuer, Key, KeySet, Keys, Trusted, Verifier, VerifierConfig};
+use crate::clock::{Clock, SystemClock};
+use crate::dispatch::{BacklogLimits, Dispatch, ShardConfig};
+use crate::http::Hosts;
+use crate::hub::{Hub, Inner};
+use crate::idempotency::Recent;
+use crate::ids::{Ids, TimeOrdered};
+use crate::transport::{Follower, Memory, Transport};
+
+/// What a hub allows.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) anonymous: bool,
+    pub(crate) cookie_name: String,
+    pub(crate) cors_origins: BTreeSet<String>,
+    pub(crate) publish_origins: BTreeSet<String>,
+    /// What the metadata says of issuers.
+    pub(crate) issuers: Vec<String>,
+    pub(crate) hosts: Hosts,
+    pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) max_body: usize,
+    pub(crate) shutdown_spread: Duration,
+    pub(crate) publish_limits: PublishLimits,
+    pub(crate) subscribe_limits: SubscribeLimits,
+}
+
+/// Describes a hub.
+#[must_use]
+#[derive(Debug)]
+pub struct HubBuilder {
+    urls: Vec<HubUrl>,
+    own: Issuer,
+    named: Vec<String>,
+    issuers: Vec<Issuer>,
+    policy: Policy,
+    limits: ConnectionLimits,
+    subscriptions: bool,
+    heartbeat: Option<Duration>,
+    shards: Option<usize>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Option<Arc<dyn Ids>>,
+}
+
+impl HubBuilder {
+    pub(crate) fn new() -> Self {
+        let policy = Policy {
+            anonymous: false,
+            cookie_name: "__Secure-mercure_access_token".to_owned(),
+            cors_origins: BTreeSet::new(),
+            publish_origins: BTreeSet::new(),
+            issuers: Vec::new(),
+            hosts: Hosts::Any,
+            max_lifetime: None,
+            max_body: 1 << 20,
+            shutdown_spread: Duration::from_secs(10),
+            publish_limits: PublishLimits::default(),
+            subscribe_limits: SubscribeLimits::default(),
+        };
+        Self {
+            urls: Vec::new(),
+            own: Issuer::new(""),
+            named: Vec::new(),
+            issuers: Vec::new(),
+            policy,
+            limits: ConnectionLimits::default(),
+            subscriptions: false,
+            heartbeat: Some(Duration::from_secs(40)),
+            shards: None,
+            transport: None,
+            clock: None,
+            ids: None,
+        }
+    }
+
+    /// The URL under which clients know the hub. Needed. May be called again for a hub with several names: the first one is
+    /// what relative patterns are relative to, and tokens may name any of them as their audience.
+    pub fn public_url(mut self, url: HubUrl) -> Self {
+        self.urls.push(url);
+        self
+    }
+
+    /// Which names (`Host`) requests may address the hub by; others are answered 421. Any by default.
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.policy.hosts = hosts;
+        self
+    }
+
+    /// Trusts tokens of the hub's own issuers signed with this key for publishing. May be called again.
+    pub fn publisher_key(mut self, key: Key) -> Self {
+        self.own = self.own.publisher_key(key);
+        self
+    }
+
+    /// Trusts tokens of the hub's own issuers signed with this key for subscribing. May be called again.
+    pub fn subscriber_key(mut self, key: Key) -> Self {
+        self.own = self.own.subscriber_key(key);
+        self
+    }
+
+    /// Trusts tokens of the hub's own issuers signed with a key of this set for publishing.
+    pub fn publisher_keys(mut self, set: KeySet) -> Self {
+        self.own = self.own.publisher_keys(set);
+        self
+    }
+
+    /// Trusts tokens of the hub's own issuers signed with a key of this set for subscribing.
+    pub fn subscriber_keys(mut self, set: KeySet) -> Self {
+        self.own = self.own.subscriber_keys(set);
+        self
+    }
+
+    /// Names the hub's own issuers (`iss`): those whose tokens are signed with the keys above. Its URL by default.
+    pub fn issuers(mut self, issuers: Vec<String>) -> Self {
+        self.named = issuers;
+        self
+    }
+
+    /// Trusts one more issuer, which has keys of its own. May be called again.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// How many subscriptions there may be at a time (SUB.7). Unlimited by default.
+    pub fn connection_limits(mut self, limits: ConnectionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tells of active subscriptions, by updates and by the web API (ACT). Off by default.
+    pub fn subscriptions(mut self, told: bool) -> Self {
+        self.subscriptions = told;
+        self
+    }
+
+    /// How large a publish may be.
+    pub fn publish_limits(mut self, limits: PublishLimits) -> Self {
+        self.policy.publish_limits = limits;
+        self
+    }
+
+    /// How much one subscription may ask for (SUB.7).
+    pub fn subscribe_limits(mut self, limits: SubscribeLimits) -> Self {
+        self.policy.subscribe_limits = limits;
+        self
+    }
+
+    /// Bytes that the body of a request may have; 1 MiB by default.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.policy.max_body = bytes;
+        self
+    }
+
+    /// Lets subscribers without a token in; they receive public updates only (SUB.11). Off by default.
+    pub fn anonymous(mut self, allowed: bool) -> Self {
+        self.policy.anonymous = allowed;
+        self
+    }
+
+    /// Origins whose pages may subscribe and publish across origins (SUB.9). `*` allows every page, without credentials.
+    pub fn cors_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.policy.cors_origins = origins.into_iter().collect();
+        self
+    }
+
+    /// Origins whose pages may publish with the cookie (PUB.9), besides the hub's own.
+    pub fn publish_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.policy.publish_origins = origins.into_iter().collect();
+        self
+    }
+
+    /// Silence after which a comment is sent; `None` for never. 40 seconds by default.
+    pub fn heartbeat(mut self, period: Option<Duration>) -> Self {
+        self.heartbeat = period;
+        self
+    }
+
+    /// Ends every subscription after this time, or up to a tenth earlier so that they do not all end together (SUB.10).
+    /// Unlimited by default.
+    pub fn max_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.policy.max_lifetime = lifetime;
+        self
+    }
+
+    /// How long the ends of subscriptions may be spread over when the hub stops; 10 seconds by default, and less for fewer
+    /// than 10 000 subscribers.
+    pub fn shutdown_spread(mut self, within: Duration) -> Self {
+        self.policy.shutdown_spread = within;
+        self
+    }
+
+    /// Name of the cookie that carries a token (AUTH.1).
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.policy.cookie_name = name.into();
+        self
+    }
+
+    /// Number of dispatch threads; one per core by default.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Where updates are kept; a bounded memory by default.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Where the time comes from.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Where event ids come from.
+    pub fn ids(mut self, ids: impl Ids) -> Self {
+        self.ids = Some(Arc::new(ids));
+        self
+    }
+
+    /// Starts the hub.
+    ///
+    /// # Errors
+    /// [`HubError`] if something needed is missing or the system refuses a thread.
+    pub fn build(mut self) -> Result<Hub, HubError> {
+        let url = self.urls.first().cloned().ok_or(HubError::NoUrl)?;
+        let issuers = self.trusted(&url);
+        self.policy.issuers =
+            self.named.into_iter().chain(self.issuers.into_iter().map(|one| one.name)).collect();
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let transport = self.transport.unwrap_or_else(|| Arc::new(Memory::default()));
+        let shards =
+            self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let heartbeat = self.heartbeat.map_or(0, |period| period.as_secs().max(1));
+        let config = ShardConfig { hub: url.clone(), heartbeat, limits: BacklogLimits::default() };
+        let dispatch = Arc::new(Dispatch::start(&config, shards, &clock, transport.bounds().newest)?);
+        transport.follow(Arc::clone(&dispatch) as Arc<dyn Follower>);
+        let audience: Vec<String> = self.urls.iter().map(|url| url.as_str().to_owned()).collect();
+        let verifier = |keys: fn(&Issuer) -> &Keys| {
+            let issuers = issuers
+                .iter()
+                .map(|issuer| Trusted { name: issuer.name.clone(), keys: keys(issuer).clone() });
+            let (audience, hub) = (audience.clone(), url.clone());
+            let config = VerifierConfig { issuers: issuers.collect(), audience, hub, leeway: LEEWAY };
+            Verifier::new(config, Arc::clone(&clock))
+        };
+        let ids = self.ids.unwrap_or_else(|| Arc::new(TimeOrdered));
+        let activity = || Arc::new(Activity::new(url.clone(), Arc::clone(&transport), Arc::clone(&ids)));
+        Ok(Hub {
+            inner: Arc::new(Inner {
+                publishers: verifier(|issuer| &issuer.publishers),
+                subscribers: verifier(|issuer| &issuer.subscribers),
+                admission: Arc::new(Admission::new(self.limits)),
+                activity: self.subscriptions.then(activity),
+                policy: self.policy,
+                ids,
+                recent: Recent::default(),
+                url,
+                transport,
+                dispatch,
+                clock,
+            }),
+        })
+    }
+
+    /// The hub is its own issuer unless others are named.
+    fn trusted(&self, url: &HubUrl) -> Vec<Issuer> {
+        let own = if self.named.is_empty() { vec![url.as_str().to_owned()] } else { self.named.clone() };
+        let own = own.into_iter().map(|name| Issuer { name, ..self.own.clone() });
+        own.chain(self.issuers.iter().cloned()).collect()
+    }
+}
+
+/// Seconds by which clocks may differ.
+const LEEWAY: u64 = 5;
+
+/// Why a hub cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// The builder was given no public URL.
+    #[error("a hub needs its public URL, for example https://example.com/.well-known/mercure")]
+    NoUrl,
+    /// The system gave no thread or no poller.
+    #[error("the hub's dispatch threads cannot start: {0}")]
+    Dispatch(#[from] std::io::Error),
+}

@@ -1,0 +1,64 @@
+//! The web API of active subscriptions (ACT.4).
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
+use petasos_protocol::{SubscriptionPath, TopicView, link};
+use sha2::{Digest, Sha256};
+
+use super::{HubBody, Problem, cors};
+use crate::hub::Hub;
+
+impl Hub {
+    /// Answers a request below the hub's own path.
+    pub(crate) async fn subscriptions(&self, parts: &request::Parts) -> Result<Response<HubBody>, Problem> {
+        let (inner, path) = (&self.inner, parts.uri.path());
+        let nothing = || Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {path}."));
+        let activity = inner.activity.as_ref().ok_or_else(nothing)?;
+        let asked = SubscriptionPath::parse(path, &inner.url).ok_or_else(nothing)?;
+        match parts.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(cors::preflight(METHODS)),
+            _ => return Err(Problem::method_not_allowed(&parts.method, METHODS)),
+        }
+        let token = inner.subscriber(&parts.headers).await?;
+        let token = token.ok_or_else(|| Problem::token_needed(&inner.url))?;
+        if !token.may_subscribe(&TopicView::new(path, &inner.url)) {
+            let detail = format!("The access token does not allow to subscribe to {path:?}.");
+            return Err(Problem::insufficient_scope(&inner.url, detail));
+        }
+        // Read before the list: what happens in between is told twice rather than not at all.
+        let cursor = inner.transport.bounds().newest_id;
+        let cursor = cursor.as_ref().map_or("earliest", |id| id.as_str());
+        let document = activity.document(path, &asked).ok_or_else(nothing)?;
+        let body = serde_json::to_vec(&document).map_err(|error| {
+            let detail = format!("The subscriptions cannot be written: {error}.");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        })?;
+        let extra = [("last-event-id", cursor), ("type", "mercure"), ("content-type", "application/json")];
+        Ok(respond(&parts.headers, body, &link::format(inner.url.as_str(), "mercure", &extra)))
+    }
+}
+
+fn respond(request: &HeaderMap, body: Vec<u8>, link: &str) -> Response<HubBody> {
+    let tag = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let tag = format!("\"{tag}\"");
+    let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let fresh =
+        known.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == tag || known == "*");
+    let mut response = Response::new(if fresh { HubBody::empty() } else { HubBody::full(body) });
+    if fresh {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, must-revalidate, max-age=0"));
+    for (name, value) in [(ETAG, tag.as_str()), (LINK, link)] {
+        // Neither holds what a header may not: ids have no control characters.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
