@@ -23,15 +23,32 @@ pub(crate) struct Policy {
     pub(crate) anonymous: bool,
     pub(crate) cookie_name: String,
     pub(crate) cors_origins: BTreeSet<String>,
+    /// The hub's own are among them once it is built.
     pub(crate) publish_origins: BTreeSet<String>,
     /// What the metadata says of issuers.
     pub(crate) issuers: Vec<String>,
     pub(crate) hosts: Hosts,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) max_body: usize,
+    pub(crate) patience: Patience,
     pub(crate) shutdown_spread: Duration,
     pub(crate) publish_limits: PublishLimits,
     pub(crate) subscribe_limits: SubscribeLimits,
+}
+
+/// How long a client may take to send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For its head: the connection is closed then. 15 seconds by default.
+    pub head: Duration,
+    /// For its body: the answer is 408 then. 30 seconds by default.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(15), body: Duration::from_secs(30) }
+    }
 }
 
 /// Describes a hub.
@@ -63,6 +80,7 @@ impl HubBuilder {
             hosts: Hosts::Any,
             max_lifetime: None,
             max_body: 1 << 20,
+            patience: Patience::default(),
             shutdown_spread: Duration::from_secs(10),
             publish_limits: PublishLimits::default(),
             subscribe_limits: SubscribeLimits::default(),
@@ -162,6 +180,12 @@ impl HubBuilder {
         self
     }
 
+    /// How long a client may take to send a request.
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.policy.patience = patience;
+        self
+    }
+
     /// Lets subscribers without a token in; they receive public updates only (SUB.11). Off by default.
     pub fn anonymous(mut self, allowed: bool) -> Self {
         self.policy.anonymous = allowed;
@@ -237,6 +261,7 @@ impl HubBuilder {
     pub fn build(mut self) -> Result<Hub, HubError> {
         let url = self.urls.first().cloned().ok_or(HubError::NoUrl)?;
         let issuers = self.trusted(&url);
+        self.policy.publish_origins.extend(self.urls.iter().map(HubUrl::origin));
         self.policy.issuers =
             self.named.into_iter().chain(self.issuers.into_iter().map(|one| one.name)).collect();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));

@@ -10,6 +10,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Seconds since the Unix epoch.
     fn unix_seconds(&self) -> u64;
+
+    /// Milliseconds since the Unix epoch, if the clock is that exact.
+    fn unix_ms(&self) -> u64 {
+        self.unix_seconds().saturating_mul(1000)
+    }
 }
 
 /// The machine's own clocks.
@@ -38,7 +43,13 @@ impl Clock for SystemClock {
     }
 
     fn unix_seconds(&self) -> u64 {
+        self.unix_ms() / 1000
+    }
+
+    fn unix_ms(&self) -> u64 {
         // A clock before 1970 reads as 0: every token with `nbf` is then refused, which is the safe side.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }

@@ -6,16 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use petasos_protocol::{EventId, Update, encode_publish};
 use sha2::{Digest, Sha256};
 
-/// A publisher's key: the same key of another publisher is another key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    publisher: Box<str>,
-    key: Box<str>,
-}
+/// A publisher's key: the same key of another publisher is another key. Its digest, so that a long one takes no more room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key([u8; 32]);
 
 impl Key {
     pub(crate) fn new(publisher: &str, key: &str) -> Self {
-        Self { publisher: publisher.into(), key: key.into() }
+        let parts = [publisher, key].map(|part| Sha256::digest(part.as_bytes()));
+        Self(Sha256::digest(parts.concat()).into())
     }
 }
 
@@ -63,8 +61,8 @@ impl Recent {
                 None => Verdict::UnderWay,
             };
         }
-        state.entries.insert(key.clone(), Entry { content, id: None });
-        state.order.push_back(key.clone());
+        state.entries.insert(*key, Entry { content, id: None });
+        state.order.push_back(*key);
         while state.order.len() > REMEMBERED {
             if let Some(oldest) = state.order.pop_front() {
                 state.entries.remove(&oldest);
@@ -95,7 +93,7 @@ fn digest(update: &Update) -> [u8; 32] {
     Sha256::digest(encode_publish(update).as_bytes()).into()
 }
 
-/// Keys that are remembered; about 250 bytes each.
+/// Keys that are remembered; about 200 bytes each.
 const REMEMBERED: usize = 16_384;
 
 #[cfg(test)]

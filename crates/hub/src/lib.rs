@@ -32,7 +32,7 @@ pub use auth::{
     Algorithm, Issuer, Key, KeyError, KeySet, KeySetFile, KeySetSource, KeySetUrl, random_secret,
 };
 mod builder;
-pub use builder::{HubBuilder, HubError};
+pub use builder::{HubBuilder, HubError, Patience};
 mod clock;
 pub use clock::{Clock, SystemClock};
 mod dispatch;

@@ -72,7 +72,7 @@ pub fn parse_subscribe(
 ) -> Result<Subscribe, SubscribeError> {
     let mut fields = form::parse(query.unwrap_or_default().as_bytes())?;
     fields.extend(form::parse(body.unwrap_or_default())?);
-    let mut seen = HashSet::new();
+    let (mut seen, mut distinct) = (HashSet::new(), HashSet::new());
     let mut subscribe = Subscribe { matchers: Vec::new(), cursor: None };
     for (name, value) in &fields {
         if name == "last_event_id" {
@@ -85,6 +85,10 @@ pub fn parse_subscribe(
             continue;
         }
         for matcher in matchers(name, value, hub)? {
+            // `match` and `match_exact` are two spellings of one matcher.
+            if !distinct.insert(matcher.clone()) {
+                continue;
+            }
             if subscribe.matchers.len() == limits.max_matchers {
                 return Err(SubscribeError::TooMany { max: limits.max_matchers });
             }
@@ -223,7 +227,8 @@ mod tests {
 
     #[test]
     fn sub_1_matchers_are_read_in_order_and_identical_ones_merged() {
-        let subscribe = parse("match=a&match_exact=b&match_urlpattern=/c/:x&match=a&other=1").unwrap();
+        let subscribe =
+            parse("match=a&match_exact=b&match_urlpattern=/c/:x&match=a&match_exact=a&other=1").unwrap();
         let sources: Vec<&str> = subscribe.matchers.iter().map(Matcher::source).collect();
         assert_eq!(sources, ["a", "b", "/c/:x"]);
     }

@@ -39,21 +39,24 @@ impl SubscriptionPath {
             return Some(Self::All);
         }
         let mut parts = rest.strip_prefix('/')?.split('/').map(decode);
+        // A matcher may be empty; a type or a subscriber may not.
         let (match_type, matcher) = (parts.next()??, parts.next()??);
         let subscriber = parts.next();
-        if parts.next().is_some() {
+        if match_type.is_empty() || parts.next().is_some() {
             return None;
         }
         Some(match subscriber {
             None => Self::Matcher { match_type, matcher },
-            Some(subscriber) => Self::One { match_type, matcher, subscriber: subscriber? },
+            Some(subscriber) => {
+                let subscriber = subscriber.filter(|subscriber| !subscriber.is_empty())?;
+                Self::One { match_type, matcher, subscriber }
+            }
         })
     }
 }
 
 fn decode(part: &str) -> Option<String> {
-    let text = percent_decode_str(part).decode_utf8().ok()?;
-    (!text.is_empty()).then(|| text.into_owned())
+    percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// What the hub says about one subscription.
@@ -199,6 +202,8 @@ mod tests {
         assert_eq!(parse("/subscriptions"), Some(SubscriptionPath::All));
         let matcher = SubscriptionPath::Matcher { match_type: "exact".to_owned(), matcher: "a/b".to_owned() };
         assert_eq!(parse("/subscriptions/exact/a%2Fb"), Some(matcher));
+        let empty = SubscriptionPath::Matcher { match_type: "exact".to_owned(), matcher: String::new() };
+        assert_eq!(parse("/subscriptions/exact/"), Some(empty));
         for nothing in [
             "",
             "/",

@@ -43,16 +43,12 @@ fn bearer(value: &str) -> Presented {
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let pairs = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'));
+    // Bytes: a browser sends all cookies in one header, and those of others may hold anything.
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     for pair in pairs {
-        if let Some((key, value)) = pair.trim().split_once('=')
-            && key == name
-        {
-            return Some(value.trim_matches('"').to_owned());
+        let Some(rest) = pair.trim_ascii().strip_prefix(name.as_bytes()) else { continue };
+        if let Some(value) = rest.strip_prefix(b"=") {
+            return Some(String::from_utf8_lossy(value).trim_matches('"').to_owned());
         }
     }
     None
@@ -79,6 +75,9 @@ mod tests {
         let found = headers(&[(COOKIE, "a=1; tt=2; t=\"xyz\"; T=3")]);
         assert_eq!(present(&found, "t"), Presented::Cookie("xyz".into()));
         assert_eq!(present(&found, "missing"), Presented::Nothing);
+        let mut beside = HeaderMap::new();
+        beside.insert(COOKIE, http::HeaderValue::from_bytes(b"name=J\xf6rg; t=xyz").unwrap());
+        assert_eq!(present(&beside, "t"), Presented::Cookie("xyz".into()));
     }
 
     #[test]

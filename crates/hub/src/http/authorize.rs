@@ -15,7 +15,7 @@ impl Inner {
         match present(headers, &self.policy.cookie_name) {
             Presented::Bearer(token) => self.verify(&self.publishers, &token).await,
             Presented::Cookie(token) => {
-                if !cors::may_publish(&self.policy, &self.url, headers) {
+                if !cors::may_publish(&self.policy, headers) {
                     let detail = "Publishing with a cookie needs an Origin or Referer that is the hub's own or allowed.";
                     return Err(Problem::new(StatusCode::FORBIDDEN, detail));
                 }

@@ -2,16 +2,16 @@
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use super::stream::Live;
 use super::{Never, Problem};
+use crate::builder::Policy;
 
 /// The body of a hub's answer.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Body for HubBody {
 }
 
 /// Reads a form body (PUB.1): another media type is a 415, too large a 413, too slow a 408.
-pub(crate) async fn collect_form<B>(headers: &HeaderMap, body: B, max: usize) -> Result<Bytes, Problem>
+pub(crate) async fn collect_form<B>(headers: &HeaderMap, body: B, policy: &Policy) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -73,10 +73,15 @@ where
         let detail = format!("The body must be {FORM}, not {essence:?}.");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    match tokio::time::timeout(BODY_TIME, collect(body, max)).await {
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        let detail = "The body must not be compressed.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    match tokio::time::timeout(policy.patience.body, collect(body, policy.max_body)).await {
         Ok(result) => result,
         Err(_) => {
-            let detail = format!("The body did not end within {} seconds.", BODY_TIME.as_secs());
+            let seconds = policy.patience.body.as_secs();
+            let detail = format!("The body did not end within {seconds} seconds.");
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
     }
@@ -114,4 +119,3 @@ fn too_large(max: usize) -> Problem {
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const BODY_TIME: Duration = Duration::from_secs(30);

@@ -6,7 +6,6 @@ use http::header::{
     VARY,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use petasos_protocol::HubUrl;
 
 use super::{HubBody, allow as allow_methods};
 use crate::builder::Policy;
@@ -45,13 +44,13 @@ pub(crate) fn preflight(methods: &'static str) -> Response<HubBody> {
 }
 
 /// Whether a request that carries a cookie comes from a page that may publish.
-pub(crate) fn may_publish(policy: &Policy, hub: &HubUrl, headers: &HeaderMap) -> bool {
+pub(crate) fn may_publish(policy: &Policy, headers: &HeaderMap) -> bool {
     let origin = match (headers.get(ORIGIN), headers.get(REFERER)) {
         (Some(origin), _) => origin.to_str().ok().map(str::to_owned),
         (None, Some(referer)) => referer.to_str().ok().and_then(origin_of),
         (None, None) => None,
     };
-    origin.is_some_and(|origin| origin == hub.origin() || policy.publish_origins.contains(&origin))
+    origin.is_some_and(|origin| policy.publish_origins.contains(&origin))
 }
 
 fn origin_of(url: &str) -> Option<String> {

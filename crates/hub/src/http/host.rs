@@ -2,7 +2,7 @@
 //! that made a browser take this machine for another host (DNS rebinding) learns nothing.
 
 use http::header::HOST;
-use http::{StatusCode, request};
+use http::{StatusCode, Version, request};
 use petasos_protocol::HubUrl;
 use url::{Host, Url};
 
@@ -47,11 +47,15 @@ pub(crate) fn check(hosts: &Hosts, parts: &request::Parts) -> Result<(), Problem
     }
     let authority = match parts.uri.authority() {
         Some(authority) => authority.as_str(),
-        None => match parts.headers.get(HOST) {
-            Some(host) => host.to_str().unwrap_or_default(),
-            // HTTP/1.0 clients name none.
-            None => return Ok(()),
-        },
+        None => {
+            let mut hosts = parts.headers.get_all(HOST).iter();
+            match (hosts.next(), hosts.next()) {
+                (Some(host), None) => host.to_str().unwrap_or_default(),
+                (None, _) if parts.version == Version::HTTP_10 => return Ok(()),
+                // RFC 9112 section 3.2.
+                _ => return Err(Problem::new(StatusCode::BAD_REQUEST, "A request names one Host.")),
+            }
+        }
     };
     if hosts.include(authority) {
         return Ok(());
@@ -81,6 +85,19 @@ mod tests {
         {
             assert!(!hosts.include(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_request_names_one_host_and_only_http_1_0_none() {
+        let check = |version, hosts: &[&str]| {
+            let mut request = http::Request::get("/").version(version);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            check(&Hosts::Loopback, &request.body(()).unwrap().into_parts().0).is_ok()
+        };
+        assert!(check(Version::HTTP_11, &["localhost"]) && check(Version::HTTP_10, &[]));
+        assert!(!check(Version::HTTP_11, &[]) && !check(Version::HTTP_11, &["localhost", "localhost"]));
     }
 
     #[test]

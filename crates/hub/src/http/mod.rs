@@ -99,13 +99,13 @@ impl Hub {
                 Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
             }
             "QUERY" => {
-                let form = body::collect_form(&parts.headers, body, self.inner.policy.max_body).await?;
+                let form = body::collect_form(&parts.headers, body, &self.inner.policy).await?;
                 let subscription = self.subscribe(parts, Some(&form)).await?;
                 Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
             }
             "HEAD" => Ok(Outcome::Answer(self.subscribe(parts, None).await?.into_head())),
             "POST" => {
-                let form = body::collect_form(&parts.headers, body, self.inner.policy.max_body).await?;
+                let form = body::collect_form(&parts.headers, body, &self.inner.policy).await?;
                 self.publish_request(parts, &form).await.map(Outcome::Answer)
             }
             "OPTIONS" => Ok(Outcome::Answer(cors::preflight(METHODS))),

@@ -17,7 +17,8 @@ impl Hub {
         let update = parse_publish(form, &self.inner.url, &self.inner.policy.publish_limits)?;
         let token = self.inner.publisher(&parts.headers).await?;
         self.inner.require_publish(&token, update.topics().iter().map(Topic::as_str))?;
-        let publisher = format!("{} {}", token.issuer(), token.subject());
+        // A line break is in no issuer that anybody trusts.
+        let publisher = format!("{}\n{}", token.issuer(), token.subject());
         let id = self.publish_as(&publisher, update, idempotency_key(parts)?).await?;
         let mut response = Response::new(HubBody::full(id.as_str().to_owned()));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -85,6 +85,11 @@ impl Hub {
         let token = subscription.token.take();
         let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
         let permit = inner.admission.admit(address, token.as_ref().map(|token| token.digest()))?;
+        if inner.activity.is_some() && subscription.start == Start::Live {
+            // What is told of the subscription is told to the subscriber too, even if it is dispatched before the
+            // subscription is.
+            subscription.start = Start::After(inner.transport.bounds().newest);
+        }
         let registration = inner
             .activity
             .as_ref()
@@ -102,7 +107,8 @@ impl Inner {
         let (start, answer) = match cursor {
             Cursor::Earliest => (Start::After(Seq(0)), EARLIEST),
             Cursor::After(id) => match self.transport.find(id).await? {
-                Some(seq) => (Start::After(seq), HeaderValue::try_from(id.as_str()).unwrap_or(EARLIEST)),
+                // Ids hold no control characters, so each of them can stand in a header.
+                Some(seq) => (Start::After(seq), HeaderValue::from_bytes(id.as_bytes()).unwrap_or(EARLIEST)),
                 // Unknown or discarded: nothing is invented, the client is told that it may have missed something.
                 None => (Start::Live, EARLIEST),
             },
@@ -113,8 +119,11 @@ impl Inner {
 
     /// The sooner of the token's end and the longest life that the hub allows, on the monotonic clock (SUB.10).
     fn end_of_life(&self, token_expires: Option<u64>) -> Option<u64> {
-        let now = self.clock.monotonic_ms() / 1000;
-        let by_token = token_expires.map(|at| now + at.saturating_sub(self.clock.unix_seconds()));
+        let (now_ms, unix_ms) = (self.clock.monotonic_ms(), self.clock.unix_ms());
+        let now = now_ms / 1000;
+        // Rounded down: a second too early is allowed, a second too late is not.
+        let by_token =
+            token_expires.map(|at| (now_ms + at.saturating_mul(1000).saturating_sub(unix_ms)) / 1000);
         let by_age = self.policy.max_lifetime.map(|life| now + self.shorten(life.as_secs()));
         by_token.into_iter().chain(by_age).min()
     }
@@ -131,10 +140,9 @@ impl Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// The header wins over the parameter (REC.1). One that is no text is no cursor.
+/// The header wins over the parameter (REC.1). One that is no text is an id that nobody has.
 fn header_cursor(headers: &HeaderMap) -> Option<Cursor> {
-    let value = std::str::from_utf8(headers.get("last-event-id")?.as_bytes()).ok()?;
-    Cursor::parse(value)
+    Cursor::parse(&String::from_utf8_lossy(headers.get("last-event-id")?.as_bytes()))
 }
 
 fn stream_headers() -> HeaderMap {
@@ -151,3 +159,65 @@ fn stream_headers() -> HeaderMap {
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("mercure-last-event-id");
 const EARLIEST: HeaderValue = HeaderValue::from_static("earliest");
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use petasos_protocol::HubUrl;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ids::Ids;
+
+    /// 10.9 seconds after its start it is 0.3 seconds past a full second.
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn monotonic_ms(&self) -> u64 {
+            10_900
+        }
+
+        fn unix_seconds(&self) -> u64 {
+            1_800_000_000
+        }
+
+        fn unix_ms(&self) -> u64 {
+            1_800_000_000_300
+        }
+    }
+
+    #[derive(Debug)]
+    struct Same(u8);
+
+    impl Ids for Same {
+        fn next(&self) -> Uuid {
+            Uuid::from_bytes([self.0; 16])
+        }
+    }
+
+    fn end_of_life(random: u8, life: Option<u64>, token: Option<u64>) -> Option<u64> {
+        let url = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+        let hub = Hub::builder().public_url(url).clock(Fixed).ids(Same(random)).shards(1);
+        hub.max_lifetime(life.map(Duration::from_secs)).build().unwrap().inner.end_of_life(token)
+    }
+
+    #[test]
+    fn sub_10_a_stream_ends_no_later_than_its_token() {
+        // Five seconds of the token are left less 0.3, which is 15.6 on the monotonic clock.
+        assert_eq!(end_of_life(0, None, Some(1_800_000_005)), Some(15));
+        assert_eq!(end_of_life(0, None, Some(1_799_999_999)), Some(10));
+        assert_eq!(end_of_life(0, Some(3), Some(1_800_000_005)), Some(13));
+        assert_eq!(end_of_life(0, Some(60), Some(1_800_000_005)), Some(15));
+        assert_eq!(end_of_life(0, None, None), None);
+    }
+
+    #[test]
+    fn sub_10_the_longest_life_is_shortened_by_up_to_a_tenth() {
+        assert_eq!(end_of_life(0, Some(600), None), Some(610));
+        assert_eq!(end_of_life(128, Some(600), None), Some(580));
+        assert_eq!(end_of_life(255, Some(600), None), Some(550));
+    }
+}

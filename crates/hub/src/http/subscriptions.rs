@@ -43,8 +43,9 @@ fn respond(request: &HeaderMap, body: Vec<u8>, link: &str) -> Response<HubBody> 
     let tag = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>();
     let tag = format!("\"{tag}\"");
     let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh =
-        known.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == tag || known == "*");
+    // RFC 9110 section 13.1.2: the comparison is weak.
+    let mut known = known.flat_map(|value| value.split(',')).map(str::trim);
+    let fresh = known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag);
     let mut response = Response::new(if fresh { HubBody::empty() } else { HubBody::full(body) });
     if fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

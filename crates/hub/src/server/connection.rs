@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::Application;
 use super::either::EitherBody;
+use super::linger;
 use super::takeover;
 use crate::http::{ClientAddress, Outcome, Subscription};
 use crate::hub::Hub;
@@ -33,7 +34,7 @@ pub(crate) async fn serve<S: Application>(
 ) {
     let mut stopped_early = stopped.clone();
     let looked = tokio::select! {
-        looked = tokio::time::timeout(HEAD_TIME, speaks_http2(&stream)) => looked,
+        looked = tokio::time::timeout(hub.inner.policy.patience.head, speaks_http2(&stream)) => looked,
         // Browsers open connections in advance, on which nothing may ever come.
         () = stopping(&mut stopped_early) => return,
     };
@@ -118,7 +119,7 @@ async fn serve_http1<S: Application>(
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(hub.inner.policy.patience.head)
         .max_buf_size(MAX_HEAD as usize)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
@@ -135,8 +136,15 @@ async fn serve_http1<S: Application>(
         takeover::run(hub, *subscription, parts.io.into_inner(), parts.read_buf.len()).await?;
         return Ok(());
     }
+    let mut stream = connection.into_parts().io.into_inner();
+    let closed = tokio::select! {
+        // The hub's side ends first in any case.
+        biased;
+        closed = linger::close(&mut stream) => closed,
+        () = stopping(&mut stopped) => Ok(()),
+    };
     result?;
-    Ok(tokio::io::AsyncWriteExt::shutdown(&mut connection.into_parts().io.into_inner()).await?)
+    Ok(closed?)
 }
 
 type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<EitherBody<B>>, TakenOver>> + Send>>;
@@ -209,9 +217,6 @@ impl fmt::Display for TakenOver {
 impl std::error::Error for TakenOver {}
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// How long a client may take for its request head.
-const HEAD_TIME: Duration = Duration::from_secs(15);
 
 /// Size of a request head: generated clients name hundreds of topics in one URL.
 const MAX_HEAD: u32 = 64 << 10;

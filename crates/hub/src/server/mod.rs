@@ -21,6 +21,7 @@ use tower_service::Service;
 
 mod connection;
 mod either;
+mod linger;
 mod takeover;
 
 use crate::http::ClientAddress;

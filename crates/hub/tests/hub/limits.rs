@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use petasos_hub::{ConnectionLimits, Hosts};
+use petasos_hub::{ConnectionLimits, Hosts, Patience};
 use petasos_protocol::HubUrl;
 use serde_json::json;
 
@@ -103,4 +103,62 @@ fn a_publish_under_way_is_finished_while_the_hub_stops() {
     assert_eq!((reply.status, reply.body.as_str()), (200, "urn:in"));
     assert!(header(&reply.head, "connection").is_none_or(|value| value == "close"));
     stopping.join().unwrap();
+}
+
+#[test]
+fn a_head_or_a_body_that_never_ends_is_cut_by_time() {
+    let patience = Patience { head: Duration::from_secs(1), body: Duration::from_secs(1) };
+    let served = Served::start(|builder| builder.patience(patience));
+    let mut silent = served.connect();
+    let mut slow = served.connect();
+    slow.send("GET /.well-known/mercure?match=x HTTP/1.1\r\nhost: test\r\n");
+    let mut body = served.connect();
+    body.send(
+        "POST /.well-known/mercure HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\ntopic=",
+    );
+    let mut query = served.connect();
+    query.send(
+        "QUERY /.well-known/mercure HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n5\r\nmatch\r\n",
+    );
+    for client in [&mut body, &mut query] {
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.header("content-type")), (408, Some("application/problem+json")));
+        assert!(reply.body.contains("did not end within 1 seconds"), "{}", reply.body);
+    }
+    for client in [&mut silent, &mut slow] {
+        let last = String::from_utf8(client.rest()).unwrap();
+        assert!(last.is_empty() || last.starts_with("HTTP/1.1 408 "), "{last}");
+    }
+}
+
+#[test]
+fn a_head_or_a_body_that_never_ends_is_cut_by_size() {
+    let served = Served::start(|builder| builder.max_body(1000));
+    let mut long = served.connect();
+    long.send(&format!("GET /.well-known/mercure?match={} HTTP/1.1\r\n", "x".repeat(70_000)));
+    let status = long.until(b"\r\n");
+    assert!(status.starts_with("HTTP/1.1 414 ") || status.starts_with("HTTP/1.1 431 "), "{status}");
+    let mut endless = served.connect();
+    endless.send("GET /.well-known/mercure?match=x HTTP/1.1\r\nhost: test\r\n");
+    let line = format!("x-filler: {}\r\n", "y".repeat(1000));
+    // The hub may close before everything is written.
+    let mut written = 0;
+    while written < 70 && std::io::Write::write_all(&mut endless.stream, line.as_bytes()).is_ok() {
+        written += 1;
+    }
+    let status = endless.until(b"\r\n");
+    assert!(status.starts_with("HTTP/1.1 431 "), "{status}");
+    let mut chunks = served.connect();
+    chunks.send(
+        "POST /.well-known/mercure HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n",
+    );
+    for _ in 0..3 {
+        chunks.send(&format!("190\r\n{}\r\n", "x".repeat(400)));
+    }
+    let reply = chunks.reply();
+    assert_eq!(reply.status, 413);
+    assert!(reply.body.contains("1000 bytes"), "{}", reply.body);
 }

@@ -41,8 +41,18 @@ fn rec_2_earliest_is_all_and_an_unknown_id_invents_nothing() {
     assert_eq!(header(&unknown.head, "mercure-last-event-id"), Some("earliest"));
     served.publish("topic=x&id=urn:new");
     assert_eq!(unknown.event(), "id: urn:new\ndata: \n\n");
+    let garbled = served.subscribe_bytes(b"match=*&last_event_id=urn:1", b"last-event-id: \xff\r\n");
+    assert_eq!(header(&garbled.head, "mercure-last-event-id"), Some("earliest"), "the header wins");
     let plain = served.subscribe("match=*", "");
     assert_eq!(header(&plain.head, "mercure-last-event-id"), None);
+}
+
+#[test]
+fn rec_3_an_id_that_is_not_ascii_is_echoed_too() {
+    let served = Served::start(|builder| builder);
+    served.publish("topic=x&id=urn:caf%C3%A9");
+    let client = served.subscribe("match=*&last_event_id=urn:caf%C3%A9", "");
+    assert_eq!(header(&client.head, "mercure-last-event-id"), Some("urn:caf\u{e9}"));
 }
 
 #[test]

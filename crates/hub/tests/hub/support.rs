@@ -88,8 +88,14 @@ impl Served {
 
     /// Opens a subscription and reads its head and its first comment.
     pub fn subscribe(&self, query: &str, headers: &str) -> Client {
+        self.subscribe_bytes(query.as_bytes(), headers.as_bytes())
+    }
+
+    pub fn subscribe_bytes(&self, query: &[u8], headers: &[u8]) -> Client {
         let mut client = self.connect();
-        client.send(&format!("GET /.well-known/mercure?{query} HTTP/1.1\r\nhost: test\r\n{headers}\r\n"));
+        let pieces: [&[u8]; 5] =
+            [b"GET /.well-known/mercure?", query, b" HTTP/1.1\r\nhost: test\r\n", headers, b"\r\n"];
+        client.stream.write_all(&pieces.concat()).unwrap();
         let head = client.until(b"\r\n\r\n");
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         client.head = head;

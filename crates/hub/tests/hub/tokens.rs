@@ -1,5 +1,6 @@
 //! AUTH.
 
+use petasos_protocol::HubUrl;
 use serde_json::json;
 
 use crate::support::{SECRET, Served, sign};
@@ -110,7 +111,10 @@ fn sub_11_without_anonymous_a_subscriber_needs_a_token() {
 
 #[test]
 fn pub_9_publishing_with_a_cookie_needs_an_origin_of_our_own() {
-    let served = Served::start(|builder| builder.publish_origins(["https://app.example".to_owned()]));
+    let other = HubUrl::parse("https://hub.example/.well-known/mercure").unwrap();
+    let served = Served::start(|builder| {
+        builder.publish_origins(["https://app.example".to_owned()]).public_url(other)
+    });
     let token = served.token(json!({"actions": ["publish"], "topics": [{"match": "*"}]}));
     let cookie = format!("cookie: __Secure-mercure_access_token={token}\r\n");
     let own = format!("{cookie}origin: http://{}\r\n", served.address);
@@ -119,5 +123,7 @@ fn pub_9_publishing_with_a_cookie_needs_an_origin_of_our_own() {
     assert_eq!(status(&format!("{cookie}origin: https://evil.example\r\n")), 403);
     assert_eq!(status(&format!("{cookie}referer: https://evil.example/app.example\r\n")), 403);
     assert_eq!(status(&own), 200);
+    assert_eq!(status(&format!("{cookie}origin: https://hub.example\r\n")), 200);
+    assert_eq!(status(&format!("{cookie}origin: null\r\n")), 403);
     assert_eq!(status(&format!("{cookie}referer: https://app.example/page?x\r\n")), 200);
 }

@@ -179,8 +179,9 @@ mod tests {
 
     #[test]
     fn auth_3_one_invalid_entry_makes_the_token_invalid() {
-        let changes: [(&str, Value); 12] = [
+        let changes: [(&str, Value); 13] = [
             ("actions", json!(null)),
+            ("actions", json!([])),
             ("actions", json!(["publish", 1])),
             ("actions", json!([""])),
             ("topics", json!([])),

@@ -106,8 +106,8 @@ impl Grants {
 
 impl GrantDetail {
     fn parse(entry: &Value, hub: &HubUrl, limits: &GrantLimits) -> Result<Self, TokenError> {
-        let actions =
-            entry.get("actions").and_then(Value::as_array).ok_or(TokenError::Detail("it has no actions"))?;
+        let actions = entry.get("actions").and_then(Value::as_array).filter(|actions| !actions.is_empty());
+        let actions = actions.ok_or(TokenError::Detail("it has no actions"))?;
         let mut detail = Self { publish: false, subscribe: false, topics: Vec::new(), payload: None };
         for action in actions {
             match action.as_str().ok_or(TokenError::Detail("an action is not a string"))? {
