@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod commands;
+mod config;
 use commands::{hub, publish, subscribe, token};
 
 /// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.

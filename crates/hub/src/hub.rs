@@ -64,6 +64,14 @@ impl Hub {
         self.inner.dispatch.metrics()
     }
 
+    /// Whether it can take updates; if not, why.
+    ///
+    /// # Errors
+    /// One line for an operator.
+    pub fn health(&self) -> Result<(), String> {
+        self.inner.transport.health()
+    }
+
     /// Publishes in the name of the program itself, which needs no token. Resolves to the update's id once it is as
     /// durable as the transport makes it.
     ///

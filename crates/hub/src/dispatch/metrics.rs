@@ -1,5 +1,6 @@
 //! What dispatch counts.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::backlog::Cut;
@@ -39,6 +40,39 @@ impl Metrics {
             Cut::Talks => self.cut_talks_total.add(1),
             Cut::Gone | Cut::Expired | Cut::Stopped => {}
         }
+    }
+}
+
+impl fmt::Display for Metrics {
+    /// The text format of Prometheus.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gauges = [
+            ("petasos_subscribers", "Streams that are open.", &self.subscribers),
+            ("petasos_classes", "Distinct interests of subscribers, over all shards.", &self.classes),
+        ];
+        for (name, help, gauge) in gauges {
+            writeln!(f, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", gauge.value())?;
+        }
+        let counters = [
+            ("petasos_subscribers_total", "Streams that were ever opened.", &self.subscribers_total),
+            ("petasos_updates_total", "Updates dispatched, once per shard.", &self.updates_total),
+            ("petasos_deliveries_total", "Events handed to subscribers.", &self.deliveries_total),
+            ("petasos_joined_deliveries_total", "Of these, events that shared a write.", &self.joined_total),
+        ];
+        for (name, help, counter) in counters {
+            writeln!(f, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", counter.value())?;
+        }
+        let name = "petasos_cut_offs_total";
+        writeln!(f, "# HELP {name} Streams that were cut off, by reason.\n# TYPE {name} counter")?;
+        for (reason, counter) in [
+            ("bytes", &self.cut_bytes_total),
+            ("frames", &self.cut_frames_total),
+            ("stalled", &self.cut_stalled_total),
+            ("talks", &self.cut_talks_total),
+        ] {
+            writeln!(f, "{name}{{reason=\"{reason}\"}} {}", counter.value())?;
+        }
+        Ok(())
     }
 }
 

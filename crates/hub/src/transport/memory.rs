@@ -89,6 +89,10 @@ impl Transport for Memory {
         self.state().bounds()
     }
 
+    fn health(&self) -> Result<(), String> {
+        if self.state().closed { Err("the hub is stopping".to_owned()) } else { Ok(()) }
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         let mut state = self.state();
         state.closed = true;

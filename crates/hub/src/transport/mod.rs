@@ -104,6 +104,14 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// What the history holds now.
     fn bounds(&self) -> Bounds;
 
+    /// Whether it can take events now; if not, why.
+    ///
+    /// # Errors
+    /// One line for an operator.
+    fn health(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Finishes what was accepted and releases what is held; later appends fail.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))

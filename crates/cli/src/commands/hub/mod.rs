@@ -1,0 +1,148 @@
+//! `petasos hub`: runs a hub.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use clap::{Arg, ArgAction, ArgMatches};
+use petasos_hub::server;
+use petasos_protocol::HubUrl;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, Given, RUNNING};
+
+mod admin;
+mod announce;
+mod keys;
+mod settings;
+mod site;
+
+/// What `petasos hub` is told; see the table of options.
+#[derive(Debug)]
+pub(crate) struct Args {
+    given: Given,
+    check: bool,
+}
+
+impl clap::Args for Args {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help_heading(RUNNING);
+        let check = check.help("Check the configuration, say what each option is and why, and start nothing");
+        config::arguments(command).arg(check).about("Run a Mercure hub").after_help(EXAMPLES)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Args {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { given: Given::from_matches(matches), check: matches.get_flag("check") })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let config = args.given.complete()?;
+    let secret = keys::dev_secret(&config);
+    if args.check {
+        return check(&config, secret.as_deref());
+    }
+    let listen = address(&config, "listen")?;
+    // Everything that can be wrong is found before the first address is taken.
+    drop(settings::describe(&config, secret.as_deref(), &public_urls(&config, listen)?)?);
+    let admin = admin::listen(&config)?;
+    let listener = server::listen(listen).map_err(|error| taken(&config, "listen", listen, &error))?;
+    let bound = listener.local_addr().context("the address cannot be read")?;
+    let urls = public_urls(&config, bound)?;
+    let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
+    let token = announce::token(&config, secret.as_deref(), &urls[0])?;
+    announce::announce(&config, secret.as_deref(), &urls[0], admin.as_ref(), token.as_deref())?;
+    let serving = server::serve(listener, hub.clone(), site::router(), interrupted());
+    let admin = admin::serve(admin, hub);
+    tokio::select! {
+        served = serving => served.context("cannot go on serving"),
+        failed = admin => failed,
+    }
+}
+
+fn check(config: &Config, secret: Option<&str>) -> anyhow::Result<()> {
+    let listen = address(config, "listen")?;
+    let urls = public_urls(config, listen)?;
+    drop(settings::describe(config, secret, &urls)?);
+    admin::address(config)?;
+    let mut out = io::stdout().lock();
+    out.write_all(config.explain().as_bytes())?;
+    writeln!(out, "\nThe configuration is good: the hub would be {}", urls[0].as_str())?;
+    Ok(())
+}
+
+/// An address to listen on.
+fn address(config: &Config, name: &str) -> anyhow::Result<SocketAddr> {
+    let text = config.text(name).unwrap_or_default();
+    text.parse().map_err(|_| config.wrong(name, "it is not an address and a port"))
+}
+
+fn taken(config: &Config, name: &str, address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "the address is in use by another program".to_owned(),
+        _ => error.to_string(),
+    };
+    let (place, other) = (config.place(name), address.port().wrapping_add(10));
+    anyhow::anyhow!(
+        "cannot listen on {address}: {reason}; choose another one by {place}, for example 127.0.0.1:{other}"
+    )
+}
+
+/// The URLs of the hub; there is at least one.
+fn public_urls(config: &Config, address: SocketAddr) -> anyhow::Result<Vec<HubUrl>> {
+    let given = config.list("public-url");
+    if !given.is_empty() {
+        let parsed = given.iter().map(|url| HubUrl::parse(url));
+        return parsed
+            .collect::<Result<_, _>>()
+            .map_err(|error| config.wrong("public-url", &error.to_string()));
+    }
+    if !address.ip().is_loopback() {
+        bail!(
+            "--public-url is needed when the hub listens on {address}, for example https://example.com/.well-known/mercure"
+        );
+    }
+    Ok(vec![HubUrl::parse(&format!("http://{address}{}", HubUrl::DEFAULT_PATH))?])
+}
+
+/// Resolves on Ctrl-C and on SIGTERM.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "Ctrl-C cannot be noticed");
+        std::future::pending::<()>().await;
+    }
+}
+
+const EXAMPLES: &str = "Examples:
+  petasos hub --dev
+  MERCURE_PUBLISHER_JWT_KEY=\"$(openssl rand -base64 48)\" petasos hub --public-url https://example.com/.well-known/mercure
+  petasos hub --config hub.toml --check
+
+Tokens name the hub's public URL as audience and issuer; `petasos token` makes them.";

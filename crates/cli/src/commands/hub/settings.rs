@@ -1,0 +1,48 @@
+//! From the configuration to a hub.
+
+use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Random, TimeOrdered};
+use petasos_protocol::{HubUrl, PublishLimits, SubscribeLimits};
+
+use super::keys;
+use crate::config::Config;
+
+/// Describes the hub that the configuration asks for.
+///
+/// # Errors
+/// The first option that cannot be used.
+pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -> anyhow::Result<HubBuilder> {
+    let hosts = match config.list("public-url") {
+        [] => Hosts::Loopback,
+        _ => Hosts::Of(urls.to_vec()),
+    };
+    let (mut publish, mut subscribe) = (PublishLimits::default(), SubscribeLimits::default());
+    publish.max_topics = config.size("max-topics")?;
+    subscribe.max_matchers = config.size("max-matchers")?;
+    let builder = urls.iter().cloned().fold(Hub::builder(), HubBuilder::public_url);
+    let builder = keys::trust(builder, config, secret)?
+        .hosts(hosts)
+        .anonymous(config.is_on("anonymous"))
+        .subscriptions(config.is_on("subscriptions"))
+        .cors_origins(config.list("cors-origin").iter().cloned())
+        .publish_origins(config.list("publish-origin").iter().cloned())
+        .heartbeat(config.period("heartbeat")?)
+        .max_lifetime(config.period("max-lifetime")?)
+        .shutdown_spread(config.time("shutdown-spread")?)
+        .cookie_name(config.text("cookie-name").unwrap_or_default())
+        .max_body(config.size("max-body")?)
+        .publish_limits(publish)
+        .subscribe_limits(subscribe)
+        .connection_limits(ConnectionLimits {
+            total: config.limit("max-subscribers")?,
+            per_address: config.limit("max-subscribers-per-address")?,
+            per_token: config.limit("max-subscribers-per-token")?,
+        });
+    let builder = match config.text("event-ids") {
+        Some("random") => builder.ids(Random),
+        _ => builder.ids(TimeOrdered),
+    };
+    Ok(match config.limit("shards")? {
+        Some(shards) => builder.shards(shards),
+        None => builder,
+    })
+}
