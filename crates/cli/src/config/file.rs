@@ -50,8 +50,9 @@ pub(super) fn parse(text: &str) -> anyhow::Result<FileValues> {
 
 fn known(name: &str) -> anyhow::Result<&'static Opt> {
     let names = || TABLE.iter().map(|opt| opt.name).collect::<Vec<_>>().join(", ");
-    table::find(name)
-        .with_context(|| format!("there is no option {name:?}; known are {}, and tables [[issuers]]", names()))
+    table::find(name).with_context(|| {
+        format!("there is no option {name:?}; known are {}, and tables [[issuers]]", names())
+    })
 }
 
 fn texts(opt: &Opt, value: &Value) -> anyhow::Result<Vec<String>> {

@@ -108,7 +108,8 @@ impl Form {
 /// What is wrong with it.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let units = [("", 1000), ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-    let milliseconds = scaled(text, &units).ok_or("it is not a whole number of seconds, or of ms, s, m, h or d")?;
+    let milliseconds =
+        scaled(text, &units).ok_or("it is not a whole number of seconds, or of ms, s, m, h or d")?;
     Ok(Duration::from_millis(milliseconds))
 }
 
@@ -151,10 +152,14 @@ mod tests {
 
     #[test]
     fn numbers_may_have_units() {
-        for (text, expected) in [("40", 40_000), ("250ms", 250), ("40 s", 40_000), ("2m", 120_000), ("7d", 604_800_000)] {
+        for (text, expected) in
+            [("40", 40_000), ("250ms", 250), ("40 s", 40_000), ("2m", 120_000), ("7d", 604_800_000)]
+        {
             assert_eq!(time(text), Ok(Duration::from_millis(expected)), "{text}");
         }
-        for (text, expected) in [("0", 0), ("64KiB", 65_536), ("1 MiB", 1 << 20), ("2GiB", 2 << 30), ("7B", 7)] {
+        for (text, expected) in
+            [("0", 0), ("64KiB", 65_536), ("1 MiB", 1 << 20), ("2GiB", 2 << 30), ("7B", 7)]
+        {
             assert_eq!(bytes(text), Ok(expected), "{text}");
         }
         for bad in ["", "s", "-1", "1.5", "1w", "1 0", "99999999999999999999", "18446744073709551615d"] {
@@ -192,7 +197,13 @@ mod tests {
         for good in ["*", "https://example.com", "http://127.0.0.1:8000"] {
             assert_eq!(origin(good), Ok(()), "{good}");
         }
-        for bad in ["https://example.com/", "https://example.com:443", "HTTPS://example.com", "example.com", "ftp://x"] {
+        for bad in [
+            "https://example.com/",
+            "https://example.com:443",
+            "HTTPS://example.com",
+            "example.com",
+            "ftp://x",
+        ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
     }

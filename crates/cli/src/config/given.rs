@@ -47,7 +47,9 @@ impl Given {
         for opt in TABLE {
             let texts = matches.get_many::<String>(opt.name).into_iter().flatten().map(String::as_str);
             let (texts, source) = match matches.value_source(opt.name) {
-                Some(ValueSource::CommandLine) => (texts.map(|text| normal(opt, text)).collect(), Source::Flag),
+                Some(ValueSource::CommandLine) => {
+                    (texts.map(|text| normal(opt, text)).collect(), Source::Flag)
+                }
                 Some(ValueSource::EnvVariable) => (variable(opt, texts), Source::Environment),
                 _ => continue,
             };
@@ -139,7 +141,9 @@ mod tests {
         let config = given(&["--dev", "--subscriptions=no"]).complete().unwrap();
         assert!(config.is_on("dev") && config.is_on("anonymous") && !config.is_on("subscriptions"));
         assert!(config.is_default("anonymous") && !config.is_default("subscriptions"));
-        assert!(config.explain().lines().any(|line| line.starts_with("anonymous") && line.ends_with("--dev")));
+        assert!(
+            config.explain().lines().any(|line| line.starts_with("anonymous") && line.ends_with("--dev"))
+        );
         assert!(!given(&[]).complete().unwrap().is_on("anonymous"));
     }
 

@@ -14,8 +14,8 @@ mod given;
 pub(crate) use given::{Given, arguments};
 mod reference;
 mod table;
-use table::{Opt, TABLE};
 pub(crate) use table::RUNNING;
+use table::{Opt, TABLE};
 
 /// All options of a hub. Each value has the form that the table asks for.
 #[derive(Debug)]
@@ -50,7 +50,10 @@ impl Config {
         let config = Self { values, issuers };
         let mut wrong = Vec::new();
         for opt in TABLE {
-            let refused = config.list(opt.name).iter().find_map(|text| opt.form.check(text).err().map(|why| (text, why)));
+            let refused = config
+                .list(opt.name)
+                .iter()
+                .find_map(|text| opt.form.check(text).err().map(|why| (text, why)));
             if let Some((text, reason)) = refused {
                 wrong.push(config.refuse(opt, text, &reason));
             }
@@ -112,7 +115,9 @@ impl Config {
     fn refuse(&self, opt: &Opt, text: &str, reason: &str) -> String {
         let (place, example) = (self.place(opt.name), opt.form.example());
         match opt.form {
-            Form::Secret => format!("{place} cannot be used: {reason}; a good one is, for example, {example}"),
+            Form::Secret => {
+                format!("{place} cannot be used: {reason}; a good one is, for example, {example}")
+            }
             _ => format!("{place} cannot be {text:?}: {reason}; a good one is, for example, {example}"),
         }
     }

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn names_and_variables_are_unique_and_in_one_style() {
-        let (mut names, mut variables) = (BTreeSet::from(["config", "check", "help"]), BTreeSet::from(["PETASOS_CONFIG"]));
+        let (mut names, mut variables) =
+            (BTreeSet::from(["config", "check", "help"]), BTreeSet::from(["PETASOS_CONFIG"]));
         for opt in TABLE {
             assert!(names.insert(opt.name) && variables.insert(opt.env), "{} is there twice", opt.name);
             assert!(opt.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", opt.name);
