@@ -3,5 +3,6 @@
 
 mod browser; // the page in Chromium
 mod capture; // each way to change a row reaches subscribers
+mod debugger; // the hub's own page in Chromium
 mod remote; // the hub as a second process
 mod start; // what the bookshop says when it cannot start

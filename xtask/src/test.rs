@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     let mut counts = Counts::default();
     let mut all_well = cargo_test(root, &test_args(args), &mut counts)?;
     if args.filter.is_none() {
-        step("page");
+        step("pages");
         all_well &= page_tests(root, &mut counts)?;
         step("doc tests");
         all_well &= cargo_test(root, &["test", "--workspace", "--doc"], &mut counts)?;
@@ -89,12 +89,13 @@ fn cargo_test(root: &Path, args: &[&str], counts: &mut Counts) -> anyhow::Result
     command::watch(root, "cargo", args, |line| counts.add(line))
 }
 
-/// The bookshop's modules that need no browser.
+/// The modules of the pages that need no browser.
 fn page_tests(root: &Path, counts: &mut Counts) -> anyhow::Result<bool> {
-    let folder = "examples/bookshop/web-tests";
     let mut args = vec!["--test".to_owned(), "--test-reporter=tap".to_owned()];
-    for entry in std::fs::read_dir(root.join(folder))? {
-        args.push(format!("{folder}/{}", entry?.file_name().display()));
+    for folder in ["examples/bookshop/web-tests", "crates/cli/debugger-tests"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            args.push(format!("{folder}/{}", entry?.file_name().display()));
+        }
     }
     args[2..].sort();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

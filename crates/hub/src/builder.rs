@@ -28,10 +28,14 @@ pub(crate) struct Policy {
     /// What the metadata says of issuers.
     pub(crate) issuers: Vec<String>,
     pub(crate) hosts: Hosts,
+    /// Segments below the hub's own path that are the application's.
+    pub(crate) left: Vec<String>,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) max_body: usize,
+    pub(crate) max_head: u32,
     pub(crate) patience: Patience,
     pub(crate) shutdown_spread: Duration,
+    pub(crate) shutdown_grace: Duration,
     pub(crate) publish_limits: PublishLimits,
     pub(crate) subscribe_limits: SubscribeLimits,
 }
@@ -78,10 +82,13 @@ impl HubBuilder {
             publish_origins: BTreeSet::new(),
             issuers: Vec::new(),
             hosts: Hosts::Any,
+            left: Vec::new(),
             max_lifetime: None,
             max_body: 1 << 20,
+            max_head: 64 << 10,
             patience: Patience::default(),
             shutdown_spread: Duration::from_secs(10),
+            shutdown_grace: Duration::from_secs(10),
             publish_limits: PublishLimits::default(),
             subscribe_limits: SubscribeLimits::default(),
         };
@@ -111,6 +118,13 @@ impl HubBuilder {
     /// Which names (`Host`) requests may address the hub by; others are answered 421. Any by default.
     pub fn hosts(mut self, hosts: Hosts) -> Self {
         self.policy.hosts = hosts;
+        self
+    }
+
+    /// Leaves what is below this segment of the hub's own path to the application beside it: `debug` for
+    /// `/.well-known/mercure/debug` and all below. May be called again.
+    pub fn leave(mut self, segment: impl Into<String>) -> Self {
+        self.policy.left.push(segment.into());
         self
     }
 
@@ -221,6 +235,19 @@ impl HubBuilder {
     /// than 10 000 subscribers.
     pub fn shutdown_spread(mut self, within: Duration) -> Self {
         self.policy.shutdown_spread = within;
+        self
+    }
+
+    /// How long requests that are under way when [`crate::server::serve`] stops may still take; 10 seconds by default.
+    pub fn shutdown_grace(mut self, time: Duration) -> Self {
+        self.policy.shutdown_grace = time;
+        self
+    }
+
+    /// Bytes that the head of a request may have; larger ones are a 431. 64 KiB by default: generated clients name
+    /// hundreds of topics in one URL.
+    pub fn max_head(mut self, bytes: u32) -> Self {
+        self.policy.max_head = bytes;
         self
     }
 

@@ -110,6 +110,43 @@ impl Browser {
         bail!("never became true in the page: {expression}\n{}", text.as_str().unwrap_or_default())
     }
 
+    /// Makes the page as large as this screen, smaller than any window may be too, light or dark, and
+    /// lets nothing move.
+    ///
+    /// # Errors
+    /// If the browser does not take it.
+    pub fn emulate(&self, width: u32, height: u32, dark: bool) -> anyhow::Result<()> {
+        let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &screen)?;
+        let scheme = json!({"name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" }});
+        let motion = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        self.devtools("Emulation.setEmulatedMedia", &json!({"features": [scheme, motion]}))
+    }
+
+    /// What the page looks like, as a PNG.
+    ///
+    /// # Errors
+    /// If the browser gives none.
+    pub fn screenshot(&self) -> anyhow::Result<Vec<u8>> {
+        let image = self.command("GET", "/screenshot", &json!({}))?;
+        decode_base64(image.as_str().context("the driver gave no image")?).context("the image is not base64")
+    }
+
+    /// The errors that the page's console has told since this was asked last, violations of its policy among them.
+    ///
+    /// # Errors
+    /// If the browser does not say.
+    pub fn errors(&self) -> anyhow::Result<Vec<String>> {
+        let entries = self.command("POST", "/se/log", &json!({"type": "browser"}))?;
+        let entries = entries.as_array().context("the driver gave no log")?;
+        let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        Ok(severe.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect())
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) -> anyhow::Result<()> {
+        self.command("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters})).map(drop)
+    }
+
     fn command(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.session);
         let headers = [("content-type", "application/json; charset=utf-8")];
@@ -153,13 +190,41 @@ fn capabilities(profile: &Path, width: u32, height: u32) -> Value {
     json!({"capabilities": {"alwaysMatch": {
         "browserName": "chrome",
         "goog:chromeOptions": {"args": args},
+        "goog:loggingPrefs": {"browser": "ALL"},
         "timeouts": {"script": 30000},
     }}})
 }
 
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
+    let (mut bytes, mut bits, mut held) = (Vec::with_capacity(text.len() / 4 * 3), 0_u32, 0);
+    for digit in digits {
+        let value = BASE64.iter().position(|other| *other == digit)?;
+        bits = bits << 6 | u32::try_from(value).ok()?;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_is_decoded() {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\nYmFy", "foobar")]
+        {
+            assert_eq!(decode_base64(text).unwrap(), bytes.as_bytes());
+        }
+        assert_eq!(decode_base64("_"), None);
+    }
 
     #[test]
     fn a_page_is_opened_and_watched() {
@@ -170,5 +235,12 @@ mod tests {
             .unwrap();
         browser.wait_until("document.getElementById('p').textContent === 'after'").unwrap();
         assert_eq!(browser.execute("return window.innerWidth").unwrap(), 800);
+        browser.emulate(360, 640, true).unwrap();
+        assert_eq!(browser.execute("return window.innerWidth").unwrap(), 360);
+        let dark = "return matchMedia('(prefers-color-scheme: dark)').matches";
+        assert_eq!(browser.execute(dark).unwrap(), true);
+        assert!(browser.screenshot().unwrap().starts_with(b"\x89PNG"));
+        browser.execute("console.error('oh no')").unwrap();
+        assert!(browser.errors().unwrap()[0].contains("oh no"));
     }
 }

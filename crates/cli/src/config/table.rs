@@ -92,6 +92,8 @@ pub(crate) const TABLE: &[Opt] = &[
         "Origin whose pages may use the hub; `*` for all, without credentials").many().dev("*"),
     opt(CLIENTS, "publish-origin", "PETASOS_PUBLISH_ORIGINS", Form::Origin, "",
         "Origin whose pages may publish with the cookie, besides the hub's own").many(),
+    opt(CLIENTS, "debugger", "PETASOS_DEBUGGER", Form::Switch, "false",
+        "Serve a page to try the hub with, below its path at /debug/").dev("true"),
 
     opt(STREAMS, "heartbeat", "PETASOS_HEARTBEAT", Form::Time, "40s",
         "Silence after which a comment keeps a stream alive, at least a second; 0 for never"),
@@ -100,7 +102,15 @@ pub(crate) const TABLE: &[Opt] = &[
          once; 0 for never"),
     opt(STREAMS, "shutdown-spread", "PETASOS_SHUTDOWN_SPREAD", Form::Time, "10s",
         "Time over which a stopping hub spreads the ends of streams, less if there are few"),
+    opt(STREAMS, "shutdown-grace", "PETASOS_SHUTDOWN_GRACE", Form::Time, "10s",
+        "Time that requests under way then still have to finish"),
 
+    opt(LIMITS, "head-timeout", "PETASOS_HEAD_TIMEOUT", Form::Time, "15s",
+        "Time in which a client has to send the head of a request; its connection is closed then"),
+    opt(LIMITS, "body-timeout", "PETASOS_BODY_TIMEOUT", Form::Time, "30s",
+        "Time in which a client has to send the body of a request; the answer is a 408 then"),
+    opt(LIMITS, "max-head", "PETASOS_MAX_HEAD", Form::Bytes, "64KiB",
+        "Size of the head of a request, its URL included, and at least 8KiB over HTTP/1.1; larger ones are a 431"),
     opt(LIMITS, "max-body", "PETASOS_MAX_BODY", Form::Bytes, "1MiB",
         "Size of a publish or of the form of a QUERY; larger ones are a 413"),
     opt(LIMITS, "max-topics", "PETASOS_MAX_TOPICS", Form::Count(1), "100",
@@ -120,8 +130,8 @@ pub(crate) const TABLE: &[Opt] = &[
     opt(RUNNING, "event-ids", "PETASOS_EVENT_IDS", Form::Choice(&["ordered", "random"]), "ordered",
         "UUIDs that the hub makes: ordered by time (v7), or random (v4), which tell nobody when an update was published"),
     opt(RUNNING, "dev", "PETASOS_DEV", Form::Switch, "false",
-        "For one's own machine, and insecure: makes a key, lets everyone in, tells of subscriptions, prints ready tokens and \
-         commands"),
+        "For one's own machine, and insecure: makes a key, lets everyone in, tells of subscriptions, serves the debugger, \
+         prints ready tokens and commands"),
 ];
 
 /// The option of this name.

@@ -15,7 +15,9 @@ pub struct Metrics {
     pub subscribers_total: Counter,
     /// Classes (distinct interests) over all shards now.
     pub classes: Gauge,
-    /// Updates dispatched.
+    /// Updates that the history took, on this node or another one.
+    pub accepted_total: Counter,
+    /// Updates dispatched, once per shard.
     pub updates_total: Counter,
     /// Events handed to subscribers.
     pub deliveries_total: Counter,
@@ -44,23 +46,22 @@ impl Metrics {
 }
 
 impl fmt::Display for Metrics {
-    /// The text format of Prometheus.
+    /// The text format of Prometheus. What the reference hub counts too has the same name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gauges = [
-            ("petasos_subscribers", "Streams that are open.", &self.subscribers),
+        for (name, help, gauge) in [
+            ("mercure_subscribers_connected", "Streams that are open.", &self.subscribers),
             ("petasos_classes", "Distinct interests of subscribers, over all shards.", &self.classes),
-        ];
-        for (name, help, gauge) in gauges {
-            writeln!(f, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", gauge.value())?;
+        ] {
+            sample(f, name, "gauge", help, gauge.value())?;
         }
-        let counters = [
-            ("petasos_subscribers_total", "Streams that were ever opened.", &self.subscribers_total),
-            ("petasos_updates_total", "Updates dispatched, once per shard.", &self.updates_total),
+        for (name, help, counter) in [
+            ("mercure_subscribers_total", "Streams that were ever opened.", &self.subscribers_total),
+            ("mercure_updates_total", "Updates that the history took.", &self.accepted_total),
+            ("petasos_dispatches_total", "Updates dispatched, once per shard.", &self.updates_total),
             ("petasos_deliveries_total", "Events handed to subscribers.", &self.deliveries_total),
             ("petasos_joined_deliveries_total", "Of these, events that shared a write.", &self.joined_total),
-        ];
-        for (name, help, counter) in counters {
-            writeln!(f, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", counter.value())?;
+        ] {
+            sample(f, name, "counter", help, counter.value())?;
         }
         let name = "petasos_cut_offs_total";
         writeln!(f, "# HELP {name} Streams that were cut off, by reason.\n# TYPE {name} counter")?;
@@ -74,6 +75,10 @@ impl fmt::Display for Metrics {
         }
         Ok(())
     }
+}
+
+fn sample(f: &mut fmt::Formatter<'_>, name: &str, kind: &str, help: &str, value: u64) -> fmt::Result {
+    writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
 }
 
 /// A number that only grows.

@@ -142,6 +142,7 @@ pub(crate) struct Attached(usize);
 
 impl Follower for Dispatch {
     fn deliver(&self, stored: Stored) {
+        self.metrics.accepted_total.add(1);
         for inbox in &self.inboxes {
             if inbox.push(Command::Deliver(stored.clone())).is_err() {
                 tracing::debug!(seq = %stored.seq, "an update found no subscribers: the hub is stopping");

@@ -49,9 +49,22 @@ impl Hub {
     /// Whether a path is the hub's.
     #[must_use]
     pub fn owns(&self, path: &str) -> bool {
-        let below = path.strip_prefix(self.inner.url.path());
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            || path == metadata::path(&self.inner.url)
+        let own = match path.strip_prefix(self.inner.url.path()) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('/').is_some_and(|below| {
+                let segment = below.split('/').next().unwrap_or_default();
+                !self.inner.policy.left.iter().any(|left| left == segment)
+            }),
+            None => false,
+        };
+        own || path == metadata::path(&self.inner.url)
+    }
+
+    /// The answer to a request that is addressed to another host ([`crate::HubBuilder::hosts`]), for an application that
+    /// answers beside the hub and wants to be reached under the same names.
+    #[must_use]
+    pub fn misdirected(&self, parts: &http::request::Parts) -> Option<Response<HubBody>> {
+        host::check(&self.inner.policy.hosts, parts).err().map(Problem::into_response)
     }
 
     /// Does everything but open the stream.

@@ -86,6 +86,7 @@ async fn serve_http2<S: Application>(
     other: S,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Broken> {
+    let max_head = hub.inner.policy.max_head;
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client);
         let (hub, other) = (hub.clone(), other.clone());
@@ -93,7 +94,7 @@ async fn serve_http2<S: Application>(
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .max_header_list_size(MAX_HEAD)
+        .max_header_list_size(max_head)
         .keep_alive_interval(Duration::from_secs(60))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -120,7 +121,7 @@ async fn serve_http1<S: Application>(
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.inner.policy.patience.head)
-        .max_buf_size(MAX_HEAD as usize)
+        .max_buf_size(usize::try_from(hub.inner.policy.max_head).unwrap_or(usize::MAX).max(LEAST_BUFFER))
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let result = tokio::select! {
@@ -218,5 +219,5 @@ impl std::error::Error for TakenOver {}
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Size of a request head: generated clients name hundreds of topics in one URL.
-const MAX_HEAD: u32 = 64 << 10;
+/// hyper refuses smaller ones.
+const LEAST_BUFFER: usize = 8 << 10;

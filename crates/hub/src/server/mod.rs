@@ -93,8 +93,9 @@ pub async fn serve<S: Application>(
     drop((listener, alive));
     stop.send_replace(true);
     hub.drain().await;
-    if tokio::time::timeout(GRACE, gone.recv()).await.is_err() {
-        tracing::warn!("requests were still under way after {} seconds and were broken off", GRACE.as_secs());
+    let grace = hub.inner.policy.shutdown_grace;
+    if tokio::time::timeout(grace, gone.recv()).await.is_err() {
+        tracing::warn!("requests were still under way after {} seconds and were broken off", grace.as_secs());
     }
     hub.close().await;
     Ok(())
@@ -133,6 +134,3 @@ async fn pause_after(error: &io::Error) -> io::Result<()> {
 
 /// The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 8192;
-
-/// How long requests may still take after the shutdown began.
-const GRACE: Duration = Duration::from_secs(10);

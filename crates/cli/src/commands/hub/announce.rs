@@ -8,6 +8,7 @@ use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{HubUrl, Matcher};
 use tokio::net::TcpListener;
 
+use super::site;
 use crate::commands::now;
 use crate::config::Config;
 
@@ -31,6 +32,9 @@ pub(super) fn announce(
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "hub   {}", url.as_str())?;
+    if config.is_on("debugger") {
+        writeln!(out, "page  {}/{}/", url.as_str().trim_end_matches('/'), site::SEGMENT)?;
+    }
     if let Some(admin) = admin {
         let address: SocketAddr = admin.local_addr()?;
         writeln!(out, "admin http://{address}/metrics")?;

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
+use axum::Router;
 use clap::{Arg, ArgAction, ArgMatches};
-use petasos_hub::server;
+use petasos_hub::{Hub, server};
 use petasos_protocol::HubUrl;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Config, Given, RUNNING};
@@ -14,7 +17,9 @@ use crate::config::{self, Config, Given, RUNNING};
 mod admin;
 mod announce;
 mod keys;
+mod process;
 mod settings;
+mod signals;
 mod site;
 
 /// What `petasos hub` is told; see the table of options.
@@ -66,11 +71,27 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
     let token = announce::token(&config, secret.as_deref(), &urls[0])?;
     announce::announce(&config, secret.as_deref(), &urls[0], admin.as_ref(), token.as_deref())?;
-    let serving = server::serve(listener, hub.clone(), site::router(), interrupted());
-    let admin = admin::serve(admin, hub);
+    let site = site::router(&config, &hub, token.as_deref());
+    run_until_stopped(listener, hub, site, admin).await
+}
+
+async fn run_until_stopped(
+    listener: TcpListener,
+    hub: Hub,
+    site: Router,
+    admin: Option<TcpListener>,
+) -> anyhow::Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    let serving = server::serve(listener, hub.clone(), site, signals::stop_wanted(stopping.clone()));
     tokio::select! {
         served = serving => served.context("cannot go on serving"),
-        failed = admin => failed,
+        failed = admin::serve(admin, hub, stopping) => failed,
+        insisted = signals::listen(stop) => {
+            insisted?;
+            eprintln!("stopped at once");
+            // Returning would wait for whatever is still under way. What was acknowledged is durable.
+            std::process::exit(130)
+        }
     }
 }
 
@@ -117,27 +138,6 @@ fn public_urls(config: &Config, address: SocketAddr) -> anyhow::Result<Vec<HubUr
         );
     }
     Ok(vec![HubUrl::parse(&format!("http://{address}{}", HubUrl::DEFAULT_PATH))?])
-}
-
-/// Resolves on Ctrl-C and on SIGTERM.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "Ctrl-C cannot be noticed");
-        std::future::pending::<()>().await;
-    }
 }
 
 const EXAMPLES: &str = "Examples:

@@ -1,9 +1,9 @@
 //! From the configuration to a hub.
 
-use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Random, TimeOrdered};
+use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
 use petasos_protocol::{HubUrl, PublishLimits, SubscribeLimits};
 
-use super::keys;
+use super::{keys, site};
 use crate::config::Config;
 
 /// Describes the hub that the configuration asks for.
@@ -18,6 +18,11 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
     let (mut publish, mut subscribe) = (PublishLimits::default(), SubscribeLimits::default());
     publish.max_topics = config.size("max-topics")?;
     subscribe.max_matchers = config.size("max-matchers")?;
+    let mut patience = Patience::default();
+    patience.head = config.time("head-timeout")?;
+    patience.body = config.time("body-timeout")?;
+    let head = u32::try_from(config.size("max-head")?);
+    let head = head.map_err(|_| config.wrong("max-head", "it is too large"))?;
     let builder = urls.iter().cloned().fold(Hub::builder(), HubBuilder::public_url);
     let builder = keys::trust(builder, config, secret)?
         .hosts(hosts)
@@ -29,7 +34,10 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
         .max_lifetime(config.period("max-lifetime")?)
         .shutdown_spread(config.time("shutdown-spread")?)
         .cookie_name(config.text("cookie-name").unwrap_or_default())
+        .shutdown_grace(config.time("shutdown-grace")?)
+        .patience(patience)
         .max_body(config.size("max-body")?)
+        .max_head(head)
         .publish_limits(publish)
         .subscribe_limits(subscribe)
         .connection_limits(ConnectionLimits {
@@ -37,6 +45,7 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
             per_address: config.limit("max-subscribers-per-address")?,
             per_token: config.limit("max-subscribers-per-token")?,
         });
+    let builder = if config.is_on("debugger") { builder.leave(site::SEGMENT) } else { builder };
     let builder = match config.text("event-ids") {
         Some("random") => builder.ids(Random),
         _ => builder.ids(TimeOrdered),
