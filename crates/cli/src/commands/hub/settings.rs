@@ -18,9 +18,7 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
     let (mut publish, mut subscribe) = (PublishLimits::default(), SubscribeLimits::default());
     publish.max_topics = config.size("max-topics")?;
     subscribe.max_matchers = config.size("max-matchers")?;
-    let mut patience = Patience::default();
-    patience.head = config.time("head-timeout")?;
-    patience.body = config.time("body-timeout")?;
+    let patience = Patience { head: config.time("head-timeout")?, body: config.time("body-timeout")? };
     let head = u32::try_from(config.size("max-head")?);
     let head = head.map_err(|_| config.wrong("max-head", "it is too large"))?;
     let builder = urls.iter().cloned().fold(Hub::builder(), HubBuilder::public_url);
