@@ -19,6 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("petasos-cli", &["petasos-client", "petasos-hub", "petasos-protocol"]),
     ("petasos-testkit", &[]),
     ("bookshop", &["petasos"]),
+    ("petasos-conformance", &["petasos-testkit"]),
     ("petasos-tests", &["petasos-testkit"]),
     ("petasos-benches", &["petasos-hub", "petasos-protocol"]),
     ("xtask", &[]),

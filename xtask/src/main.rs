@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 
 mod budgets;
 mod command;
+mod conformance;
 mod deps;
+mod fuzz;
 mod lexer;
 mod test;
 mod tools;
@@ -29,8 +31,12 @@ enum Task {
     Test(test::Args),
     /// Check that dependencies between the crates point one way
     Deps,
+    /// Check that each requirement of the protocol has a test that exists
+    Conformance,
     /// Check the sizes of files and functions
     Budgets,
+    /// Throw bytes at every parser that remote bytes reach: `cargo xtask fuzz --seconds 60`
+    Fuzz(fuzz::Args),
     /// Run a benchmark beside its floor: `cargo xtask bench fanout`
     Bench {
         /// Name of the benchmark
@@ -45,7 +51,9 @@ fn main() -> ExitCode {
     let result = root().and_then(|root| match cli.task {
         Task::Test(args) => test::run(&root, &args),
         Task::Deps => deps::check(&root),
+        Task::Conformance => conformance::check(&root),
         Task::Budgets => budgets::check(&root),
+        Task::Fuzz(args) => fuzz::run(&root, &args),
         Task::Bench { name, args } => bench(&root, &name, &args),
     });
     match result {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use crate::{budgets, command, deps, tools};
+use crate::{budgets, command, conformance, deps, fuzz, tools};
 
 /// Install what the tests need, then check and test everything
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     let mut counts = Counts::default();
     let mut all_well = cargo_test(root, &test_args(args), &mut counts)?;
     if args.filter.is_none() {
+        step("fuzz targets");
+        fuzz::smoke(root)?;
         step("pages");
         all_well &= page_tests(root, &mut counts)?;
         step("doc tests");
@@ -65,6 +67,8 @@ fn checks(root: &Path, step: &dyn Fn(&str)) -> anyhow::Result<()> {
     deps::check(root)?;
     step("budgets");
     budgets::check(root)?;
+    step("conformance table");
+    conformance::check(root)?;
     step("lints");
     command::run(root, "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     command::run(
@@ -77,7 +81,7 @@ fn checks(root: &Path, step: &dyn Fn(&str)) -> anyhow::Result<()> {
 fn test_args(args: &Args) -> Vec<&str> {
     let mut all = vec!["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
     if args.quick {
-        all.extend(["--exclude", "petasos-tests"]);
+        all.extend(["--exclude", "petasos-tests", "--exclude", "petasos-conformance"]);
     }
     if let Some(filter) = &args.filter {
         all.extend(["--", filter]);

@@ -11,6 +11,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("node", "nodejs"),
+    ("npm", "npm"),
     ("sqlite3", "sqlite3"),
 ];
 
@@ -20,13 +21,18 @@ const PROGRAMS: &[(&str, &str)] = &[
 /// What has to be installed by hand.
 pub(crate) fn ensure(root: &Path) -> anyhow::Result<()> {
     ensure_components(root)?;
+    ensure_programs(root)?;
+    ensure_clients(root)
+}
+
+fn ensure_programs(root: &Path) -> anyhow::Result<()> {
     let missing: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(program, _)| !exists(program, &["--version"]))
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
-        println!("chromium, chromedriver, node and sqlite3 are there");
+        println!("chromium, chromedriver, node, npm and sqlite3 are there");
         return Ok(());
     }
     let by_hand = format!("apt-get update && apt-get install -y {}", missing.join(" "));
@@ -60,6 +66,22 @@ fn install(root: &Path, packages: &[&str]) -> anyhow::Result<()> {
         "install",
     ];
     run(root, env[0], &[&env[1..], &install, packages].concat())
+}
+
+/// Other people's clients, which the conformance suite tries against a hub; as the lock file names them.
+fn ensure_clients(root: &Path) -> anyhow::Result<()> {
+    let folder = root.join("tests/conformance/clients");
+    if folder.join("node_modules/eventsource").is_dir() {
+        return Ok(());
+    }
+    for attempt in 1.. {
+        match run(&folder, "npm", &["ci", "--no-audit", "--no-fund"]) {
+            Ok(()) => break,
+            Err(error) if attempt == ATTEMPTS => return Err(error),
+            Err(error) => println!("{error:#}; trying again"),
+        }
+    }
+    Ok(())
 }
 
 fn ensure_components(root: &Path) -> anyhow::Result<()> {

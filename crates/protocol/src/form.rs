@@ -40,6 +40,8 @@ pub(crate) struct FormError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -52,5 +54,28 @@ mod tests {
             "the field \"a\" is not UTF-8 once it is decoded"
         );
         assert!(parse(b"%ff=a").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_any_serializer_writes_is_read_back(pairs in prop::collection::vec(("\\PC{0,8}|[&=+;%#\0\r\n ]{0,4}", "\\PC{0,8}|[&=+;%#\0\r\n ]{0,4}"), 0..6)) {
+            let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            prop_assert_eq!(parse(written.as_bytes()).unwrap(), pairs);
+        }
+
+        #[test]
+        fn any_bytes_are_read_as_the_url_standard_reads_them_or_refused(bytes in prop::collection::vec(prop_oneof![
+            3 => prop::sample::select(b"&=+;%aF0\xc3\xa9".to_vec()), 1 => any::<u8>(),
+        ], 0..60)) {
+            let lossy: Vec<(String, String)> = url::form_urlencoded::parse(&bytes).into_owned().collect();
+            match parse(&bytes) {
+                Ok(fields) => prop_assert_eq!(fields, lossy),
+                // The standard puts a replacement character where we refuse.
+                Err(_) => {
+                    let replaced = lossy.iter().any(|(name, value)| [name, value].iter().any(|text| text.contains('\u{fffd}')));
+                    prop_assert!(replaced);
+                }
+            }
+        }
     }
 }

@@ -101,6 +101,8 @@ impl HubUrlError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,6 +131,42 @@ mod tests {
             "urn:x",
         ] {
             assert!(!hub.reserves(topic), "{topic}");
+        }
+    }
+
+    /// One way to write a character of a path.
+    fn spelling(char: char) -> impl Strategy<Value = String> {
+        let code = u32::from(char);
+        let slash = char == '/';
+        prop_oneof![
+            4 => Just(char.to_string()),
+            // A slash is reserved: encoded, it is part of a segment's name.
+            1 => Just(if slash { "/".to_owned() } else { format!("%{code:02x}") }),
+            1 => Just(if slash { "\\".to_owned() } else { format!("%{code:02X}") }),
+            1 => Just(if slash { "/./".to_owned() } else { char.to_string() }),
+            1 => Just(if slash { "/x/%2e./".to_owned() } else { char.to_string() }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn pub_3_no_spelling_of_the_reserved_path_gets_through(
+            before in prop::sample::select(vec!["", "https://example.com", "HTTP://other.example:1", "//x", "ws://u:p@h"]),
+            path in "/.well-known/mercure".chars().map(spelling).collect::<Vec<_>>(),
+            after in prop::sample::select(vec!["", "/", "/subscriptions/exact/x/y", "?q", "#f", "/../mercure"]),
+        ) {
+            let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+            let topic = format!("{before}{}{after}", path.concat());
+            prop_assert!(hub.reserves(&topic), "{}", topic);
+        }
+
+        #[test]
+        fn any_text_may_be_asked_about(topic in "\\PC{0,30}|[/.%2eE\\\\:@?#a]{0,20}", url in "\\PC{0,30}") {
+            let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+            // What a reserved topic resolves to is reserved, and nothing else is.
+            let resolved = hub.resolve(&topic).map(|url| hub.reserves(url.as_str()));
+            prop_assert_eq!(resolved.unwrap_or_default(), hub.reserves(&topic));
+            drop(HubUrl::parse(&url));
         }
     }
 

@@ -205,6 +205,8 @@ pub enum MatcherError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn hub() -> HubUrl {
@@ -233,6 +235,35 @@ mod tests {
             ["https://example.com/aA", "https://EXAMPLE.com/a%41", "/a%41", "https://example.com/a%41/"]
         {
             assert!(!matches(&matcher, topic), "{topic}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sub_4_exact_matchers_match_themselves_and_nothing_else(value in "\\PC{0,12}", topic in "\\PC{0,12}") {
+            let Ok(matcher) = Matcher::exact(&value) else { return Ok(()) };
+            prop_assert!(matches(&matcher, &value));
+            prop_assert_eq!(matches(&matcher, &topic), value == "*" || value == topic);
+        }
+
+        #[test]
+        fn sub_5_any_text_is_a_pattern_or_an_error(
+            value in "[a-z/:*?+(){}\\[\\]\\\\.#@!<>|\\-0-9\u{e9}]{0,24}|\\PC{0,20}", topic in "\\PC{0,20}",
+        ) {
+            if let Ok(matcher) = Matcher::url_pattern(&value, &hub()) {
+                let _: bool = matches(&matcher, &topic);
+                prop_assert_eq!(matcher.source(), value.as_str());
+            }
+        }
+
+        #[test]
+        fn sub_5_a_group_matches_one_segment(segment in "[a-zA-Z0-9._~-]{1,10}", other in "[a-z]{1,5}") {
+            let pattern = Matcher::url_pattern("https://example.com/books/:id", &hub()).unwrap();
+            // Dots alone are not a name: they climb.
+            prop_assume!(!segment.chars().all(|char| char == '.'));
+            let topic = format!("https://example.com/books/{segment}");
+            let inner = format!("{topic}/{other}");
+            prop_assert!(matches(&pattern, &topic) && !matches(&pattern, &inner));
         }
     }
 

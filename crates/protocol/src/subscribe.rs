@@ -290,5 +290,27 @@ mod tests {
         fn no_text_makes_it_panic(query in "(match|match_urlpattern|topic|last_event_id)=\\PC{0,40}") {
             drop(parse(&query));
         }
+
+        #[test]
+        fn sub_1_and_6_what_is_asked_for_is_the_union_of_query_and_body(
+            query in prop::collection::vec("[a-zA-Z0-9/:.&=+;%#\u{e9} ]{0,10}", 0..5),
+            body in prop::collection::vec("[a-zA-Z0-9/:.&=+;%#\u{e9} ]{0,10}", 0..5),
+        ) {
+            prop_assume!(!query.is_empty() || !body.is_empty());
+            let written = |values: &[String]| {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(values.iter().map(|value| ("match", value))).finish()
+            };
+            let limits = SubscribeLimits::default();
+            let parsed = parse_subscribe(Some(&written(&query)), Some(written(&body).as_bytes()), &hub(), &limits).unwrap();
+            let mut expected: Vec<String> = Vec::new();
+            for value in query.into_iter().chain(body) {
+                if !expected.contains(&value) {
+                    expected.push(value);
+                }
+            }
+            let sources: Vec<&str> = parsed.matchers.iter().map(Matcher::source).collect();
+            prop_assert_eq!(sources, expected);
+        }
     }
 }

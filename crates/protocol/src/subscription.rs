@@ -144,6 +144,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -194,6 +195,24 @@ mod tests {
         let matcher = Matcher::exact(&"\u{20ac}".repeat(682)).unwrap();
         let document = SubscriptionDocument::new(&hub(), &matcher, "urn:uuid:1", false, None);
         assert!(document.update().canonical().as_str().len() > 6000);
+    }
+
+    proptest! {
+        #[test]
+        fn act_4_the_id_of_a_subscription_leads_to_it(source in "\\PC{0,12}", subscriber in "\\PC{1,12}") {
+            let matcher = Matcher::exact(&source);
+            prop_assume!(matcher.is_ok());
+            let document = SubscriptionDocument::new(&hub(), &matcher.unwrap(), &subscriber, true, None);
+            let found = SubscriptionPath::parse(&document.id, &hub());
+            let expected = SubscriptionPath::One { match_type: "exact".to_owned(), matcher: source, subscriber };
+            prop_assert_eq!(found, Some(expected));
+            prop_assert!(document.id.is_ascii());
+        }
+
+        #[test]
+        fn no_path_makes_it_panic(path in "(/\\.well-known/mercure)?(/subscriptions)?[/%a-f0-9\u{e9}]{0,20}") {
+            drop(SubscriptionPath::parse(&path, &hub()));
+        }
     }
 
     #[test]

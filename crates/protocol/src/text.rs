@@ -55,6 +55,42 @@ const SHOWN: usize = 60;
 mod tests {
     use super::*;
 
+    /// Category Cf, copied from the Unicode database, version 16: an oracle that shares nothing with the code.
+    const FORMAT: &[(u32, u32)] = &[
+        (0xad, 0xad),
+        (0x600, 0x605),
+        (0x61c, 0x61c),
+        (0x6dd, 0x6dd),
+        (0x70f, 0x70f),
+        (0x890, 0x891),
+        (0x8e2, 0x8e2),
+        (0x180e, 0x180e),
+        (0x200b, 0x200f),
+        (0x202a, 0x202e),
+        (0x2060, 0x2064),
+        (0x2066, 0x206f),
+        (0xfeff, 0xfeff),
+        (0xfff9, 0xfffb),
+        (0x110bd, 0x110bd),
+        (0x110cd, 0x110cd),
+        (0x13430, 0x1343f),
+        (0x1bca0, 0x1bca3),
+        (0x1d173, 0x1d17a),
+        (0xe0001, 0xe0001),
+        (0xe0020, 0xe007f),
+    ];
+
+    #[test]
+    fn sub_2_every_character_is_judged_by_its_category() {
+        for char in '\0'..=char::MAX {
+            let code = u32::from(char);
+            let control = code < 0x20 || (0x7f..=0x9f).contains(&code);
+            let forbidden = control || FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&code));
+            let mut buffer = [0; 4];
+            assert_eq!(check(char.encode_utf8(&mut buffer)).is_err(), forbidden, "U+{code:04X}");
+        }
+    }
+
     #[test]
     fn sub_2_control_and_format_characters_are_found_and_nothing_else() {
         assert!(FORBIDDEN.is_some());

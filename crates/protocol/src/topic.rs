@@ -120,6 +120,8 @@ pub(crate) const MAX_TOPIC: usize = 2048;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -131,5 +133,17 @@ mod tests {
         assert_eq!(Topic::new(&"x".repeat(2049)), Err(TopicError::TooLong { length: 2049 }));
         let message = Topic::new("a\nb").unwrap_err().to_string();
         assert_eq!(message, "the topic \"a\\nb\" holds the control or format character U+000A at byte 1");
+    }
+
+    proptest! {
+        #[test]
+        fn pub_3_what_is_taken_is_taken_as_it_is(topic in any::<String>()) {
+            if let Ok(taken) = Topic::new(&topic) {
+                prop_assert_eq!(taken.as_str(), topic.as_str());
+                prop_assert!(!topic.chars().any(char::is_control) && topic.len() <= MAX_TOPIC && topic != "*");
+            }
+            let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+            prop_assert!(TopicView::new(&topic, &hub).index_key().is_none_or(|key| key.contains(':')));
+        }
     }
 }

@@ -177,3 +177,46 @@ fn auth_2_a_key_set_may_be_a_file() {
     assert!(KeySetUrl::new("http://idp.example/jwks.json").is_err());
     assert!(KeySetUrl::new("https://idp.example/jwks.json").is_ok());
 }
+
+/// A clock that a test winds, in milliseconds, and that knows the date too.
+#[derive(Clone, Debug, Default)]
+struct Calendar(Arc<AtomicU64>);
+
+impl Clock for Calendar {
+    fn monotonic_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn unix_seconds(&self) -> u64 {
+        1_800_000_000 + self.monotonic_ms() / 1000
+    }
+}
+
+#[test]
+fn auth_2_a_verified_token_is_remembered_until_it_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    let write = |keys: Value| std::fs::write(&path, json!({"keys": keys}).to_string()).unwrap();
+    write(json!([{"kty": "OKP", "crv": "Ed25519", "x": ED_X}]));
+    let calendar = Calendar::default();
+    let keys = KeySet::new(KeySetFile::new(&path), Arc::new(calendar.clone()));
+    let served = Served::start(|hub| hub.clock(calendar.clone()).publisher_keys(keys));
+    let mut claims = claims(&served, &served.url());
+    claims["exp"] = json!(1_800_010_000);
+    let private = EncodingKey::from_ed_pem(ED).unwrap();
+    let token = signed(&claims, Algorithm::EdDSA, None, &private);
+    assert_eq!(publish(&served, &token), 200);
+    write(json!([]));
+    calendar.0.store(7_200_000, Ordering::SeqCst);
+    claims["sub"] = json!("another");
+    assert_eq!(
+        publish(&served, &signed(&claims, Algorithm::EdDSA, None, &private)),
+        401,
+        "the key is withdrawn"
+    );
+    assert_eq!(publish(&served, &token), 200, "it was verified, and is not verified again");
+    calendar.0.store(9_999_999, Ordering::SeqCst);
+    assert_eq!(publish(&served, &token), 200);
+    calendar.0.store(10_000_000, Ordering::SeqCst);
+    assert_eq!(publish(&served, &token), 401, "it has expired");
+}

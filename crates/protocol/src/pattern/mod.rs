@@ -31,6 +31,13 @@ impl Pattern {
     /// # Errors
     /// [`PatternError`] if it is not well formed.
     pub fn parse(pattern: &str, hub: &HubUrl) -> Result<Self, PatternError> {
+        // The parser is fuzzed, and nothing is known to make it panic but overflow checks in debug builds (an unbalanced
+        // `]` in a host); a pattern comes from a stranger, so nothing it does may end more than the pattern.
+        std::panic::catch_unwind(|| Self::parse_unguarded(pattern, hub))
+            .unwrap_or_else(|_| Err(PatternError("the parser cannot cope with it".to_owned())))
+    }
+
+    fn parse_unguarded(pattern: &str, hub: &HubUrl) -> Result<Self, PatternError> {
         // The base is for relative patterns only: with one, the path of `urn\:book\:*` would be made absolute.
         let init = match UrlPatternInit::parse_constructor_string::<Source>(pattern, None) {
             Err(urlpattern::Error::BaseUrlRequired) => {
@@ -160,9 +167,21 @@ mod tests {
 
     #[test]
     fn sub_2_a_malformed_pattern_is_an_error() {
-        for pattern in ["https://[", "/(", "/:a/:a", "/(?<x>a)", "/{a"] {
+        for pattern in ["https://[", "https://a]b/", "/(", "/:a/:a", "/(?<x>a)", "/{a"] {
             assert!(Pattern::parse(pattern, &hub()).is_err(), "{pattern}");
         }
+    }
+
+    #[test]
+    fn sub_5_matching_takes_time_in_proportion_to_the_topic() {
+        // Each of these takes a backtracking engine longer than the age of the world on such a topic.
+        let topic = format!("https://example.com/{}!", "a".repeat(2000));
+        for pattern in
+            ["/((?:a+)+)b", "/((?:a|aa|a)+)b", "/((?:[a-z]*)*[0-9])", "/((?:a*)*(?:a*)*b)", "/(.*.*.*.*.*b)"]
+        {
+            assert!(!matches(pattern, &topic), "{pattern}");
+        }
+        assert!(matches("/((?:a+)+)!", &topic));
     }
 
     #[test]
@@ -222,15 +241,15 @@ mod tests {
         inputs: Vec<StringOrInit<'a>>,
     }
 
-    /// One case of the web-platform tests; `None` if it is about something that the protocol does not have.
+    /// One case of the web-platform tests; `None` if it is one of the exceptions: those with options. The only option is
+    /// `ignoreCase`, which hubs must not turn on, so it cannot be asked for here.
     fn passes(case: &Value) -> Option<bool> {
         let text = case.to_string();
-        let parsed: Case<'_> = serde_json::from_str(&text).ok()?;
+        let parsed: Case<'_> = serde_json::from_str(&text).unwrap();
         let mut pattern = parsed.pattern.into_iter();
         let first = pattern.next().unwrap_or(StringOrInit::Init(quirks::UrlPatternInit::default()));
         let base = match pattern.next() {
             Some(StringOrInit::String(base)) => Some(base.into_owned()),
-            // An init in the second place is the options: `ignoreCase` is not part of the protocol.
             Some(StringOrInit::Init(_)) => return None,
             None => None,
         };
@@ -244,7 +263,7 @@ mod tests {
         }
         let Ok(compiled) = compiled else { return Some(false) };
         let mut inputs = parsed.inputs.into_iter();
-        let input = inputs.next()?;
+        let input = inputs.next().unwrap_or(StringOrInit::Init(quirks::UrlPatternInit::default()));
         let base = match inputs.next() {
             Some(StringOrInit::String(base)) => Some(base.into_owned()),
             _ => None,
@@ -272,12 +291,14 @@ mod tests {
     fn sub_5_the_web_platform_tests_pass() {
         let cases: Vec<Value> =
             serde_json::from_str(include_str!("../../tests/data/urlpatterntestdata.json")).unwrap();
-        let mut judged = 0;
+        let mut exceptions = Vec::new();
         for case in &cases {
-            let Some(passed) = passes(case) else { continue };
-            judged += 1;
-            assert!(passed, "{case}");
+            match passes(case) {
+                Some(passed) => assert!(passed, "{case}"),
+                None => exceptions.push(case),
+            }
         }
-        assert!(judged > 300, "only {judged} of {} cases were judged", cases.len());
+        assert_eq!((cases.len(), exceptions.len()), (352, 4));
+        assert!(exceptions.iter().all(|case| case["pattern"].to_string().contains("ignoreCase")));
     }
 }

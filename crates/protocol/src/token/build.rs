@@ -88,6 +88,8 @@ fn topic(matcher: &Matcher) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::token::{Claims, GrantLimits};
     use crate::{HubUrl, TopicView};
@@ -112,5 +114,27 @@ mod tests {
                 .any(|matcher| matcher.matches(&TopicView::new("/books/1", &hub)))
         );
         assert_eq!(claims.grants.details[1].payload, Some(json!({"a": 1})));
+    }
+
+    proptest! {
+        #[test]
+        fn auth_3_the_grants_that_are_built_are_those_that_are_read(
+            publish in prop::collection::vec("[a-z/:.]{1,12}|\\*", 0..4),
+            subscribe in prop::collection::vec("[a-z/:.]{1,12}|\\*", 0..4),
+            topic in "[a-z/:.]{1,12}",
+        ) {
+            let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+            let matchers = |values: &[String]| {
+                values.iter().map(|value| Matcher::url_pattern(value, &hub).or_else(|_| Matcher::exact(value)).unwrap()).collect::<Vec<_>>()
+            };
+            let (publish, subscribe) = (matchers(&publish), matchers(&subscribe));
+            let builder = publish.iter().fold(ClaimsBuilder::new("me", &["hub"]), ClaimsBuilder::publish);
+            let claims = subscribe.iter().fold(builder, ClaimsBuilder::subscribe).build(1, 2).to_string();
+            let claims = Claims::parse(claims.as_bytes(), &hub, &GrantLimits::default()).unwrap();
+            let view = TopicView::new(&topic, &hub);
+            prop_assert_eq!(claims.grants.may_publish(&view), publish.iter().any(|matcher| matcher.matches(&view)));
+            let granted: Vec<Matcher> = claims.grants.subscribe_matchers().cloned().collect();
+            prop_assert_eq!(granted, subscribe);
+        }
     }
 }

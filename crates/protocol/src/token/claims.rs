@@ -123,6 +123,7 @@ const LATEST: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -214,6 +215,58 @@ mod tests {
         assert_eq!(parse(&json!({})), Err(TokenError::Member("exp")));
         assert!(Claims::parse(br#"{"exp":1,"exp":2}"#, &hub(), &GrantLimits::default()).is_err());
         assert!(Claims::parse(b"[]", &hub(), &GrantLimits::default()).is_err());
+    }
+
+    /// JSON whose members have the names that claims have, and any values.
+    fn document() -> impl Strategy<Value = Value> {
+        let names = [
+            "exp",
+            "nbf",
+            "iss",
+            "aud",
+            "sub",
+            "authorization_details",
+            "type",
+            "actions",
+            "topics",
+            "match",
+            "match_type",
+            "payload",
+        ];
+        let texts =
+            [super::super::DETAIL_TYPE, "publish", "subscribe", "*", "exact", "urlpattern", "/(", "", "x"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop::sample::select(texts.to_vec()).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(prop::sample::select(names.to_vec()), inner, 0..6)
+                    .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn auth_3_no_json_makes_it_panic(mut claims in document(), details in prop::option::of(document())) {
+            if let (Some(details), Some(claims)) = (details, claims.as_object_mut()) {
+                claims.insert("exp".to_owned(), json!(1));
+                claims.insert("authorization_details".to_owned(), json!([details]));
+            }
+            drop(parse(&claims));
+            drop(issuer(claims.to_string().as_bytes()));
+        }
+
+        #[test]
+        fn auth_2_no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            drop(Claims::parse(&bytes, &hub(), &GrantLimits::default()));
+            drop(super::super::split(&String::from_utf8_lossy(&bytes)));
+        }
     }
 
     #[test]
