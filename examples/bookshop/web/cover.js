@@ -143,7 +143,7 @@ function branch({ light, deep, ink }) {
 
 const [LARGEST, SMALLEST, WIDTH, HEIGHT] = [21, 9, 82, 45];
 /** The mean width of a bold letter, as a part of its size. */
-const LETTER = 0.56;
+const LETTER = 0.68;
 
 const MOTIFS = [dunes, bolts, leaves, peaks, phases, arches, tiles, ripples, windows, orbits, waves, branch];
 
