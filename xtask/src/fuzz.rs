@@ -55,8 +55,7 @@ fn build(root: &Path, parsers_only: bool) -> anyhow::Result<PathBuf> {
     let host = crate::command::output(root, "rustc", &["-vV"])?;
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     // With an explicit target the flags do not apply to build scripts, which could not be linked.
-    let mut args =
-        vec!["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target", host];
+    let mut args = vec!["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", host];
     if !parsers_only {
         args.extend(["--features", "hub"]);
     }

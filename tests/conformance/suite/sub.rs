@@ -358,8 +358,6 @@ fn sub_10_a_stream_ends_with_its_token() {
     let id = hub.publish(&[("topic", &name), ("private", "on")]);
     assert_eq!(stream.next_event().unwrap().id, Some(id));
     assert!(stream.next_event().is_err());
-    let ended = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    assert!(ended < now + 60, "it is the end of the stream, and not of our patience");
 }
 
 #[test]
