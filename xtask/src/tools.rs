@@ -10,6 +10,7 @@ use crate::command::{exists, output, run};
 const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("curl", "curl"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("sqlite3", "sqlite3"),
@@ -32,7 +33,8 @@ fn ensure_programs(root: &Path) -> anyhow::Result<()> {
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
-        println!("chromium, chromedriver, node, npm and sqlite3 are there");
+        let names: Vec<&str> = PROGRAMS.iter().map(|(program, _)| *program).collect();
+        println!("{} are there", names.join(", "));
         return Ok(());
     }
     let by_hand = format!("apt-get update && apt-get install -y {}", missing.join(" "));

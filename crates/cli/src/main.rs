@@ -1,15 +1,15 @@
-//! The `petasos` command: run a hub, mint tokens, publish, subscribe.
+//! The `petasos` command: run a hub, mint tokens, publish, subscribe, complete in shells.
 
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 mod config;
-use commands::{hub, publish, subscribe, token};
+use commands::{completions, hub, publish, subscribe, token};
 
 /// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Completions(completions::Args),
     Hub(Box<hub::Args>),
     Publish(publish::Args),
     Subscribe(subscribe::Args),
@@ -31,6 +32,7 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Hub(args) => hub::run(*args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Subscribe(args) => subscribe::run(args).await,
@@ -54,8 +56,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -80,7 +80,7 @@ impl Matcher {
     /// # Errors
     /// [`MatcherError`] if the value holds a forbidden character or is too long.
     pub fn exact(value: &str) -> Result<Self, MatcherError> {
-        check(value)?;
+        check(value, MAX_TOPIC)?;
         Ok(if value == "*" { Self::any() } else { Self::of(value, MatchType::Exact, Kind::Exact) })
     }
 
@@ -89,13 +89,7 @@ impl Matcher {
     /// # Errors
     /// [`MatcherError`] if the value holds a forbidden character, is too long, or is no pattern.
     pub fn url_pattern(value: &str, hub: &HubUrl) -> Result<Self, MatcherError> {
-        check(value)?;
-        if value == "*" {
-            return Ok(Self::of(value, MatchType::UrlPattern, Kind::Any));
-        }
-        let pattern = Pattern::parse(value, hub)
-            .map_err(|error| MatcherError::Pattern { value: text::shorten(value), error })?;
-        Ok(Self::of(value, MatchType::UrlPattern, Kind::Pattern(Box::new(pattern))))
+        Self::new(MatchType::UrlPattern, value, hub)
     }
 
     /// A matcher of this type.
@@ -103,10 +97,32 @@ impl Matcher {
     /// # Errors
     /// As [`Matcher::exact`] and [`Matcher::url_pattern`].
     pub fn new(match_type: MatchType, value: &str, hub: &HubUrl) -> Result<Self, MatcherError> {
-        match match_type {
-            MatchType::Exact => Self::exact(value),
-            MatchType::UrlPattern => Self::url_pattern(value, hub),
+        Self::within(match_type, value, hub, MAX_TOPIC)
+    }
+
+    /// A matcher of this type, whose value may be `max` bytes long instead of 2 KiB.
+    ///
+    /// # Errors
+    /// As [`Matcher::exact`] and [`Matcher::url_pattern`].
+    pub fn within(
+        match_type: MatchType,
+        value: &str,
+        hub: &HubUrl,
+        max: usize,
+    ) -> Result<Self, MatcherError> {
+        check(value, max)?;
+        if value == "*" {
+            return Ok(Self::of(value, match_type, Kind::Any));
         }
+        let kind = match match_type {
+            MatchType::Exact => Kind::Exact,
+            MatchType::UrlPattern => {
+                let pattern = Pattern::parse(value, hub)
+                    .map_err(|error| MatcherError::Pattern { value: text::shorten(value), error })?;
+                Kind::Pattern(Box::new(pattern))
+            }
+        };
+        Ok(Self::of(value, match_type, kind))
     }
 
     /// The type that it was given; to `*` it makes no difference.
@@ -168,9 +184,9 @@ impl Hash for Matcher {
     }
 }
 
-fn check(value: &str) -> Result<(), MatcherError> {
-    if value.len() > MAX_TOPIC {
-        return Err(MatcherError::TooLong { length: value.len() });
+fn check(value: &str, max: usize) -> Result<(), MatcherError> {
+    if value.len() > max {
+        return Err(MatcherError::TooLong { length: value.len(), max });
     }
     text::check(value).map_err(|forbidden| MatcherError::Character { value: text::shorten(value), forbidden })
 }
@@ -187,11 +203,13 @@ pub enum MatcherError {
         /// The character and its place.
         forbidden: ForbiddenChar,
     },
-    /// It is longer than 2 KiB.
-    #[error("the matcher is {length} bytes long; {MAX_TOPIC} are allowed")]
+    /// It is too long.
+    #[error("the matcher is {length} bytes long; {max} are allowed")]
     TooLong {
         /// Its length in bytes.
         length: usize,
+        /// What is allowed.
+        max: usize,
     },
     /// It is not a well-formed URL Pattern.
     #[error("the matcher {value:?} is no URL pattern: {error}")]

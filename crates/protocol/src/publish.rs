@@ -4,6 +4,7 @@ use url::form_urlencoded;
 
 use crate::form::{self, FormError};
 use crate::text;
+use crate::topic::MAX_TOPIC;
 use crate::{EventId, EventIdError, EventType, EventTypeError, HubUrl, Topic, TopicError, Update};
 
 /// How large a publish may be.
@@ -12,11 +13,15 @@ use crate::{EventId, EventIdError, EventType, EventTypeError, HubUrl, Topic, Top
 pub struct PublishLimits {
     /// Number of topics of one update.
     pub max_topics: usize,
+    /// Bytes of each topic.
+    pub max_topic: usize,
+    /// Bytes of the id and of the type; [`EventId::MAX`] at most.
+    pub max_id: usize,
 }
 
 impl Default for PublishLimits {
     fn default() -> Self {
-        Self { max_topics: 100 }
+        Self { max_topics: 100, max_topic: MAX_TOPIC, max_id: EventId::MAX }
     }
 }
 
@@ -32,11 +37,11 @@ pub fn parse_publish(body: &[u8], hub: &HubUrl, limits: &PublishLimits) -> Resul
         return Err(PublishFormError::TooManyTopics { count, max: limits.max_topics });
     }
     let first = topics.next().ok_or(PublishFormError::NoTopic)?;
-    let mut update = Update::new(topic(first, hub)?);
+    let mut update = Update::new(topic(first, hub, limits)?);
     for alternate in topics {
-        update = update.with_alternate(topic(alternate, hub)?);
+        update = update.with_alternate(topic(alternate, hub, limits)?);
     }
-    fields.into_iter().try_fold(update, apply)
+    fields.into_iter().try_fold(update, |update, field| apply(update, field, limits))
 }
 
 /// Writes the form that publishes an update.
@@ -62,20 +67,27 @@ pub fn encode_publish(update: &Update) -> String {
     form.finish()
 }
 
-fn topic(value: &str, hub: &HubUrl) -> Result<Topic, PublishFormError> {
-    let topic = Topic::new(value)?;
+fn topic(value: &str, hub: &HubUrl, limits: &PublishLimits) -> Result<Topic, PublishFormError> {
+    let topic = Topic::within(value, limits.max_topic)?;
     if hub.reserves(value) {
         return Err(PublishFormError::Reserved(text::shorten(value)));
     }
     Ok(topic)
 }
 
-fn apply(update: Update, (name, value): (String, String)) -> Result<Update, PublishFormError> {
+fn apply(
+    update: Update,
+    (name, value): (String, String),
+    limits: &PublishLimits,
+) -> Result<Update, PublishFormError> {
+    let (length, max) = (value.len(), limits.max_id);
     Ok(match name.as_str() {
         "data" => update.with_data(value),
         // Presence counts, whatever the value (PUB.2).
         "private" => update.with_private(true),
+        "id" if length > max => return Err(EventIdError::TooLong { length, max }.into()),
         "id" => update.with_id(EventId::new(&value)?),
+        "type" if length > max => return Err(EventTypeError::TooLong { length, max }.into()),
         "type" => update.with_event_type(EventType::new(&value)?),
         "retry" => update.with_retry(retry(&value)?),
         _ => update,

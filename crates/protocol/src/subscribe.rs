@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::form::{self, FormError};
 use crate::text;
-use crate::{HubUrl, Matcher, MatcherError};
+use crate::topic::MAX_TOPIC;
+use crate::{HubUrl, MatchType, Matcher, MatcherError};
 
 /// How large a subscription may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +13,13 @@ use crate::{HubUrl, Matcher, MatcherError};
 pub struct SubscribeLimits {
     /// Number of different matchers of one subscription.
     pub max_matchers: usize,
+    /// Bytes of each matcher.
+    pub max_matcher: usize,
 }
 
 impl Default for SubscribeLimits {
     fn default() -> Self {
-        Self { max_matchers: 1000 }
+        Self { max_matchers: 1000, max_matcher: MAX_TOPIC }
     }
 }
 
@@ -84,7 +87,7 @@ pub fn parse_subscribe(
         if !seen.insert((name, value)) {
             continue;
         }
-        for matcher in matchers(name, value, hub)? {
+        for matcher in matchers(name, value, hub, limits.max_matcher)? {
             // `match` and `match_exact` are two spellings of one matcher.
             if !distinct.insert(matcher.clone()) {
                 continue;
@@ -108,11 +111,12 @@ fn check_cursor(subscribe: Subscribe) -> Result<Subscribe, SubscribeError> {
     Ok(subscribe)
 }
 
-fn matchers(name: &str, value: &str, hub: &HubUrl) -> Result<Vec<Matcher>, SubscribeError> {
+fn matchers(name: &str, value: &str, hub: &HubUrl, max: usize) -> Result<Vec<Matcher>, SubscribeError> {
+    let matcher = |match_type| Matcher::within(match_type, value, hub, max).map(|matcher| vec![matcher]);
     let result = match name {
-        "match" | "match_exact" => Matcher::exact(value).map(|matcher| vec![matcher]),
-        "match_urlpattern" => Matcher::url_pattern(value, hub).map(|matcher| vec![matcher]),
-        "topic" => earlier_selector(value, hub),
+        "match" | "match_exact" => matcher(MatchType::Exact),
+        "match_urlpattern" => matcher(MatchType::UrlPattern),
+        "topic" => earlier_selector(value, hub, max),
         _ if is_match_name(name) => return Err(SubscribeError::Name(text::shorten(name))),
         _ => return Ok(Vec::new()),
     };
@@ -127,10 +131,10 @@ fn is_match_name(name: &str) -> bool {
 /// The `topic` parameter of earlier hubs selects and grants nothing, so it is always accepted: `*`, a string, or a URI
 /// template, which also matches the identical string. Simple variables become named groups; a template that uses more of
 /// RFC 6570 than that matches literally.
-fn earlier_selector(value: &str, hub: &HubUrl) -> Result<Vec<Matcher>, MatcherError> {
-    let mut matchers = vec![Matcher::exact(value)?];
+fn earlier_selector(value: &str, hub: &HubUrl, max: usize) -> Result<Vec<Matcher>, MatcherError> {
+    let mut matchers = vec![Matcher::within(MatchType::Exact, value, hub, max)?];
     if let Some(pattern) = template_as_pattern(value) {
-        matchers.extend(Matcher::url_pattern(&pattern, hub));
+        matchers.extend(Matcher::within(MatchType::UrlPattern, &pattern, hub, max));
     }
     Ok(matchers)
 }

@@ -9,22 +9,30 @@ use crate::{HubUrl, pattern};
 
 /// The name of a resource, usually its IRI. Cheap to clone.
 ///
-/// Holds no control or format character, is not `*`, and is at most 2 KiB long (PUB.3). Whether it lies in a hub's reserved
+/// Holds no control or format character, is not `*`, and is at most 2 KiB long if nobody allows more (PUB.3). Whether it lies in a hub's reserved
 /// namespace depends on the hub: [`HubUrl::reserves`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Topic(Arc<str>);
 
 impl Topic {
-    /// Checks a topic.
+    /// Checks a topic, which may be 2 KiB long.
     ///
     /// # Errors
     /// [`TopicError`] if the string may not be a topic.
     pub fn new(topic: &str) -> Result<Self, TopicError> {
+        Self::within(topic, MAX_TOPIC)
+    }
+
+    /// Checks a topic, which may be `max` bytes long.
+    ///
+    /// # Errors
+    /// [`TopicError`] if the string may not be a topic.
+    pub fn within(topic: &str, max: usize) -> Result<Self, TopicError> {
         if topic == "*" {
             return Err(TopicError::Wildcard);
         }
-        if topic.len() > MAX_TOPIC {
-            return Err(TopicError::TooLong { length: topic.len() });
+        if topic.len() > max {
+            return Err(TopicError::TooLong { length: topic.len(), max });
         }
         text::check(topic)
             .map_err(|forbidden| TopicError::Character { topic: text::shorten(topic), forbidden })?;
@@ -67,11 +75,13 @@ pub enum TopicError {
         /// The character and its place.
         forbidden: ForbiddenChar,
     },
-    /// It is longer than 2 KiB.
-    #[error("the topic is {length} bytes long; {MAX_TOPIC} are allowed")]
+    /// It is too long.
+    #[error("the topic is {length} bytes long; {max} are allowed")]
     TooLong {
         /// Its length in bytes.
         length: usize,
+        /// What is allowed.
+        max: usize,
     },
     /// It is `*`, which only matchers use.
     #[error("\"*\" is not a topic: it is what subscribers write to match every topic")]
@@ -130,7 +140,7 @@ mod tests {
             assert_eq!(Topic::new(topic).unwrap().as_str(), topic);
         }
         assert_eq!(Topic::new("*"), Err(TopicError::Wildcard));
-        assert_eq!(Topic::new(&"x".repeat(2049)), Err(TopicError::TooLong { length: 2049 }));
+        assert_eq!(Topic::new(&"x".repeat(2049)), Err(TopicError::TooLong { length: 2049, max: 2048 }));
         let message = Topic::new("a\nb").unwrap_err().to_string();
         assert_eq!(message, "the topic \"a\\nb\" holds the control or format character U+000A at byte 1");
     }

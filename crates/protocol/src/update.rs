@@ -11,6 +11,9 @@ use crate::text::{self, ForbiddenChar};
 pub struct EventId(Arc<str>);
 
 impl EventId {
+    /// Bytes that an id, or the type of an event, may have.
+    pub const MAX: usize = 256;
+
     /// Checks an id.
     ///
     /// # Errors
@@ -20,7 +23,9 @@ impl EventId {
             "" => return Err(EventIdError::Empty),
             "earliest" => return Err(EventIdError::Earliest),
             _ if id.starts_with('#') => return Err(EventIdError::Hash(text::shorten(id))),
-            _ if id.len() > MAX_LENGTH => return Err(EventIdError::TooLong { length: id.len() }),
+            _ if id.len() > EventId::MAX => {
+                return Err(EventIdError::TooLong { length: id.len(), max: Self::MAX });
+            }
             _ => {}
         }
         text::check(id).map_err(|forbidden| EventIdError::Character { id: text::shorten(id), forbidden })?;
@@ -54,10 +59,12 @@ pub enum EventIdError {
     #[error("the id {0:?} begins with \"#\"")]
     Hash(String),
     /// It is too long.
-    #[error("the id is {length} bytes long; {MAX_LENGTH} are allowed")]
+    #[error("the id is {length} bytes long; {max} are allowed")]
     TooLong {
         /// Its length in bytes.
         length: usize,
+        /// What is allowed.
+        max: usize,
     },
     /// It holds a forbidden character.
     #[error("the id {id:?} holds {forbidden}")]
@@ -82,8 +89,8 @@ impl EventType {
         if event_type == "mercure" {
             return Err(EventTypeError::Reserved);
         }
-        if event_type.len() > MAX_LENGTH {
-            return Err(EventTypeError::TooLong { length: event_type.len() });
+        if event_type.len() > EventId::MAX {
+            return Err(EventTypeError::TooLong { length: event_type.len(), max: EventId::MAX });
         }
         text::check(event_type).map_err(|forbidden| EventTypeError::Character {
             event_type: text::shorten(event_type),
@@ -112,10 +119,12 @@ pub enum EventTypeError {
     #[error("the type \"mercure\" is reserved for the events of the hub itself")]
     Reserved,
     /// It is too long.
-    #[error("the type is {length} bytes long; {MAX_LENGTH} are allowed")]
+    #[error("the type is {length} bytes long; {max} are allowed")]
     TooLong {
         /// Its length in bytes.
         length: usize,
+        /// What is allowed.
+        max: usize,
     },
     /// It holds a forbidden character.
     #[error("the type {event_type:?} holds {forbidden}")]
@@ -237,8 +246,6 @@ impl Update {
         self.retry
     }
 }
-
-const MAX_LENGTH: usize = 256;
 
 #[cfg(test)]
 mod tests {

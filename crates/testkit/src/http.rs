@@ -85,6 +85,27 @@ pub fn get(url: &str) -> anyhow::Result<Response> {
     Ok(response)
 }
 
+/// Sends these bytes and reads whatever comes until the server closes the connection or the response is whole.
+///
+/// # Errors
+/// If the server cannot be reached or does not answer HTTP.
+pub fn raw(address: &str, bytes: &[u8]) -> anyhow::Result<Head> {
+    let mut stream = TcpStream::connect(address).with_context(|| format!("{address} cannot be reached"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(bytes)?;
+    finish(&mut stream)
+}
+
+/// The head of the response to what was sent on a connection.
+///
+/// # Errors
+/// If none comes in a minute.
+pub fn finish(stream: &mut TcpStream) -> anyhow::Result<Head> {
+    let bytes = read_response(stream)?;
+    let (head, _) = split(&bytes).with_context(|| format!("answered {bytes:?}"))?;
+    Ok(head)
+}
+
 /// Opens a connection and sends a request on it.
 pub(crate) fn send(
     method: &str,

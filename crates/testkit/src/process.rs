@@ -79,6 +79,30 @@ impl Process {
         }
     }
 
+    /// Waits for a line that begins with this, and returns what follows.
+    ///
+    /// # Errors
+    /// If the program ends or says nothing like it in a minute.
+    pub fn line(&mut self, start: &str) -> anyhow::Result<String> {
+        loop {
+            let line =
+                self.lines.recv_timeout(PATIENCE).with_context(|| format!("no line began with {start:?}"))?;
+            if let Some(rest) = line.strip_prefix(start) {
+                return Ok(rest.to_owned());
+            }
+        }
+    }
+
+    /// Sends a signal, `TERM` or `INT`.
+    ///
+    /// # Errors
+    /// If the program is gone already.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status()?;
+        anyhow::ensure!(sent.success(), "the program was gone already");
+        Ok(())
+    }
+
     /// Process id.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -90,8 +114,7 @@ impl Process {
     /// # Errors
     /// If it cannot be asked.
     pub fn stop(&mut self) -> anyhow::Result<(Option<i32>, String)> {
-        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status()?;
-        anyhow::ensure!(asked.success(), "the program was gone already");
+        self.signal("TERM")?;
         self.wait()
     }
 

@@ -2,9 +2,11 @@
 
 use std::io::Read;
 use std::net::TcpStream;
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::PATIENCE;
 use crate::http::{self, Head};
 
 /// An open event stream.
@@ -61,7 +63,9 @@ impl Stream {
     /// # Errors
     /// If the stream ends or nothing comes in a minute.
     pub fn next_event(&mut self) -> anyhow::Result<Event> {
+        let start = Instant::now();
         loop {
+            ensure!(start.elapsed() < PATIENCE, "nothing but comments came");
             let block = self.block()?;
             let event = parse(&block);
             if event != (Event { raw: block, ..Event::default() }) {
@@ -70,8 +74,11 @@ impl Stream {
         }
     }
 
-    /// Everything up to the next blank line.
-    fn block(&mut self) -> anyhow::Result<String> {
+    /// Everything up to the next blank line: an event, a comment, or a time to reconnect.
+    ///
+    /// # Errors
+    /// If the stream ends or nothing comes in a minute.
+    pub fn block(&mut self) -> anyhow::Result<String> {
         loop {
             if let Some(end) = self.text.windows(2).position(|window| window == b"\n\n") {
                 let rest = self.text.split_off(end + 2);
@@ -79,6 +86,17 @@ impl Stream {
             }
             self.decode()?;
         }
+    }
+
+    /// Everything until the stream ends; nothing of it is checked.
+    ///
+    /// # Errors
+    /// If it does not end in a minute after the last of it came.
+    pub fn rest(mut self) -> anyhow::Result<String> {
+        let mut bytes = std::mem::take(&mut self.text);
+        bytes.append(&mut self.raw);
+        self.source.read_to_end(&mut bytes).context("the stream does not end")?;
+        Ok(String::from_utf8(bytes)?)
     }
 
     fn decode(&mut self) -> anyhow::Result<()> {

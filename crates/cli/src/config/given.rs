@@ -32,7 +32,8 @@ fn argument(opt: &'static Opt) -> Arg {
         (_, default) => format!("{} [default: {default}]", opt.help),
     };
     let arg = Arg::new(opt.name).long(opt.name).env(opt.env).value_name(opt.form.placeholder()).help(help);
-    let arg = arg.help_heading(opt.group).hide_env_values(true);
+    // A negative number is refused as a value, with an example, and not as an unknown flag.
+    let arg = arg.help_heading(opt.group).hide_env_values(true).allow_negative_numbers(true);
     match opt.form {
         Form::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ if opt.many => arg.action(ArgAction::Append),

@@ -115,8 +115,14 @@ pub(crate) const TABLE: &[Opt] = &[
         "Size of a publish or of the form of a QUERY; larger ones are a 413"),
     opt(LIMITS, "max-topics", "PETASOS_MAX_TOPICS", Form::Count(1), "100",
         "Topics of one update; more are a 413"),
+    opt(LIMITS, "max-topic-length", "PETASOS_MAX_TOPIC_LENGTH", Form::Bytes, "2KiB",
+        "Length of a topic, at most 60KiB; longer ones are a 413"),
+    opt(LIMITS, "max-id-length", "PETASOS_MAX_ID_LENGTH", Form::Bytes, "256",
+        "Length of the id and of the type of an update, at most 256; longer ones are a 413"),
     opt(LIMITS, "max-matchers", "PETASOS_MAX_MATCHERS", Form::Count(1), "1000",
         "Different matchers of one subscription; more are a 400"),
+    opt(LIMITS, "max-matcher-length", "PETASOS_MAX_MATCHER_LENGTH", Form::Bytes, "2KiB",
+        "Length of a matcher, at most 60KiB; longer ones are a 400"),
     opt(LIMITS, "max-subscribers", "PETASOS_MAX_SUBSCRIBERS", Form::Count(0), "0",
         "Streams at a time; more are a 429; 0 for as many as the system has open files for"),
     opt(LIMITS, "max-subscribers-per-address", "PETASOS_MAX_SUBSCRIBERS_PER_ADDRESS", Form::Count(0), "0",
@@ -166,6 +172,18 @@ mod tests {
             assert!(first.is_uppercase() && !opt.help.ends_with('.'), "{}: {}", opt.name, opt.help);
             assert!(opt.form != Form::Switch || opt.default == "false", "{} is on by default", opt.name);
             assert!(opt.form != Form::Secret || opt.default.is_empty(), "{} is no secret", opt.name);
+        }
+    }
+
+    #[test]
+    fn every_option_is_read_by_the_hub() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/hub");
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let source: String = files.collect();
+        for opt in TABLE {
+            assert!(source.contains(&format!("{:?}", opt.name)), "nothing reads {}", opt.name);
         }
     }
 

@@ -1,6 +1,8 @@
 //! From a topic to the classes that ask for it: exact topics by hash, patterns by their literal prefix first.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 
 use petasos_protocol::{Matcher, MatcherKind, TopicView};
 
@@ -11,7 +13,7 @@ pub(crate) type ClassId = u32;
 #[derive(Default)]
 pub(crate) struct Index {
     any: HashSet<ClassId>,
-    exact: HashMap<Matcher, Classes>,
+    exact: HashMap<Exact, Classes>,
     patterns: Patterns,
 }
 
@@ -21,7 +23,7 @@ impl Index {
             MatcherKind::Any => {
                 self.any.insert(class);
             }
-            MatcherKind::Exact(_) => self.exact.entry(matcher.clone()).or_default().insert(class),
+            MatcherKind::Exact(_) => self.exact.entry(Exact(matcher.clone())).or_default().insert(class),
             MatcherKind::Pattern(pattern) => self.patterns.insert(matcher, pattern.literal_prefix(), class),
         }
     }
@@ -31,11 +33,11 @@ impl Index {
             MatcherKind::Any => {
                 self.any.remove(&class);
             }
-            MatcherKind::Exact(_) => {
-                if let Some(classes) = self.exact.get_mut(matcher)
+            MatcherKind::Exact(topic) => {
+                if let Some(classes) = self.exact.get_mut(topic)
                     && classes.remove(class)
                 {
-                    self.exact.remove(matcher);
+                    self.exact.remove(topic);
                 }
             }
             MatcherKind::Pattern(pattern) => self.patterns.remove(matcher, pattern.literal_prefix(), class),
@@ -45,15 +47,35 @@ impl Index {
     /// Calls `found` with each class that has a matcher for the topic; with some of them more than once.
     pub(crate) fn find(&mut self, topic: &TopicView<'_>, mut found: impl FnMut(ClassId)) {
         self.any.iter().copied().for_each(&mut found);
-        if !self.exact.is_empty()
-            && let Ok(key) = Matcher::exact(topic.as_str())
-            && let Some(classes) = self.exact.get(&key)
-        {
+        if let Some(classes) = self.exact.get(topic.as_str()) {
             classes.each(&mut found);
         }
         self.patterns.find(topic, &mut found);
     }
 }
+
+/// An exact matcher, found by the topic that it matches.
+struct Exact(Matcher);
+
+impl Borrow<str> for Exact {
+    fn borrow(&self) -> &str {
+        self.0.source()
+    }
+}
+
+impl Hash for Exact {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.source().hash(state);
+    }
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source() == other.0.source()
+    }
+}
+
+impl Eq for Exact {}
 
 /// The classes of one matcher: nearly always one.
 #[derive(Default)]

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use petasos_client::token::{Secret, mint};
 use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{HubUrl, Matcher};
-use tokio::net::TcpListener;
 
 use super::site;
 use crate::commands::now;
@@ -22,43 +21,59 @@ pub(super) fn token(config: &Config, secret: Option<&str>, url: &HubUrl) -> anyh
     Ok(Some(mint(&key, &claims.build(now, now + 86_400))?))
 }
 
-/// Prints the addresses, one per line.
-pub(super) fn announce(
-    config: &Config,
-    secret: Option<&str>,
-    url: &HubUrl,
-    admin: Option<&TcpListener>,
-    token: Option<&str>,
-) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "hub   {}", url.as_str())?;
-    if config.is_on("debugger") {
-        writeln!(out, "page  {}/{}/", url.as_str().trim_end_matches('/'), site::SEGMENT)?;
+/// What a started hub is, for whoever started it.
+pub(super) struct Started<'a> {
+    pub(super) url: &'a HubUrl,
+    /// Where it listens.
+    pub(super) bound: SocketAddr,
+    /// Where it listens for operators.
+    pub(super) admin: Option<SocketAddr>,
+    /// Under `--dev`: the key, if it is one to show, and a token.
+    pub(super) secret: Option<&'a str>,
+    pub(super) token: Option<&'a str>,
+}
+
+impl Started<'_> {
+    /// Prints the addresses, one per line, and under `--dev` what to try.
+    pub(super) fn announce(&self, config: &Config) -> anyhow::Result<()> {
+        let (mut out, url) = (io::stdout().lock(), self.url);
+        writeln!(out, "hub   {}", url.as_str())?;
+        if !config.list("public-url").is_empty() {
+            // Where the proxy in front of it has to send what comes for the hub.
+            writeln!(out, "local http://{}{}", self.bound, url.path())?;
+        }
+        if config.is_on("debugger") {
+            writeln!(out, "page  {}/{}/", url.as_str().trim_end_matches('/'), site::SEGMENT)?;
+        }
+        if let Some(address) = self.admin {
+            writeln!(out, "admin http://{address}/metrics")?;
+        }
+        if config.is_on("dev") {
+            let warning = "lets everyone subscribe and gives a token for everything to whoever asks";
+            eprintln!("warning: --dev {warning}: use it on your own machine only");
+        }
+        if let (Some(secret), Some(token)) = (self.secret, self.token) {
+            out.write_all(instructions(secret, url.as_str(), token).as_bytes())?;
+        }
+        out.flush()?;
+        Ok(())
     }
-    if let Some(admin) = admin {
-        let address: SocketAddr = admin.local_addr()?;
-        writeln!(out, "admin http://{address}/metrics")?;
-    }
-    if config.is_on("dev") {
-        eprintln!(
-            "warning: --dev lets everyone subscribe and shows the key below; use it on your own machine only"
-        );
-    }
-    if let (Some(token), Some(secret)) = (token, secret) {
-        out.write_all(instructions(secret, url.as_str(), token).as_bytes())?;
-    }
-    out.flush()?;
-    Ok(())
 }
 
 fn instructions(secret: &str, url: &str, token: &str) -> String {
     format!(
         "
+A token for everything, good for a day:
+  TOKEN={token}
+
 Subscribe:
   curl -N '{url}?match=*'
 
-Publish (the token is good for a day):
+Publish:
   curl {url} -H 'Authorization: Bearer {token}' -d topic=https://example.com/books/1 -d data=Hello
+
+See who is subscribed:
+  curl {url}/subscriptions -H 'Authorization: Bearer {token}'
 
 Start the bookshop against this hub instead of its own:
   MERCURE_PUBLISH_URL={url} MERCURE_JWT_SECRET={secret} cargo run --release -p bookshop

@@ -70,7 +70,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let urls = public_urls(&config, bound)?;
     let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
     let token = announce::token(&config, secret.as_deref(), &urls[0])?;
-    announce::announce(&config, secret.as_deref(), &urls[0], admin.as_ref(), token.as_deref())?;
+    let started = announce::Started {
+        url: &urls[0],
+        bound,
+        admin: admin.as_ref().map(TcpListener::local_addr).transpose()?,
+        secret: secret.as_deref(),
+        token: token.as_deref(),
+    };
+    started.announce(&config)?;
     let site = site::router(&config, &hub, token.as_deref());
     run_until_stopped(listener, hub, site, admin).await
 }
@@ -102,6 +109,9 @@ fn check(config: &Config, secret: Option<&str>) -> anyhow::Result<()> {
     admin::address(config)?;
     let mut out = io::stdout().lock();
     out.write_all(config.explain().as_bytes())?;
+    if secret.is_some() && config.text("publisher-key").is_none() {
+        writeln!(out, "\n--dev makes a key at each start.")?;
+    }
     writeln!(out, "\nThe configuration is good: the hub would be {}", urls[0].as_str())?;
     Ok(())
 }
@@ -128,9 +138,13 @@ fn public_urls(config: &Config, address: SocketAddr) -> anyhow::Result<Vec<HubUr
     let given = config.list("public-url");
     if !given.is_empty() {
         let parsed = given.iter().map(|url| HubUrl::parse(url));
-        return parsed
+        let urls: Vec<HubUrl> = parsed
             .collect::<Result<_, _>>()
-            .map_err(|error| config.wrong("public-url", &error.to_string()));
+            .map_err(|error| config.wrong("public-url", &error.to_string()))?;
+        if urls.iter().any(|url| url.path() != urls[0].path()) {
+            return Err(config.wrong("public-url", "all of them must have the same path"));
+        }
+        return Ok(urls);
     }
     if !address.ip().is_loopback() {
         bail!(

@@ -1,7 +1,7 @@
 //! From the configuration to a hub.
 
 use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
-use petasos_protocol::{HubUrl, PublishLimits, SubscribeLimits};
+use petasos_protocol::{EventId, HubUrl, PublishLimits, SubscribeLimits};
 
 use super::{keys, site};
 use crate::config::Config;
@@ -17,7 +17,10 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
     };
     let (mut publish, mut subscribe) = (PublishLimits::default(), SubscribeLimits::default());
     publish.max_topics = config.size("max-topics")?;
+    publish.max_topic = at_most(config, "max-topic-length", LONGEST)?;
+    publish.max_id = at_most(config, "max-id-length", EventId::MAX)?;
     subscribe.max_matchers = config.size("max-matchers")?;
+    subscribe.max_matcher = at_most(config, "max-matcher-length", LONGEST)?;
     let patience = Patience { head: config.time("head-timeout")?, body: config.time("body-timeout")? };
     let head = u32::try_from(config.size("max-head")?);
     let head = head.map_err(|_| config.wrong("max-head", "it is too large"))?;
@@ -53,3 +56,11 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
         None => builder,
     })
 }
+
+fn at_most(config: &Config, name: &str, most: usize) -> anyhow::Result<usize> {
+    let size = config.size(name)?;
+    if size > most { Err(config.wrong(name, &format!("{most} bytes are the most"))) } else { Ok(size) }
+}
+
+/// What the history can keep as one text.
+const LONGEST: usize = 60 << 10;

@@ -45,7 +45,7 @@ impl Record<'_> {
         let mut topics = Vec::with_capacity(usize::from(self.topic_count));
         let mut fields = Fields(self.topics);
         for _ in 0..self.topic_count {
-            let topic = fields.text().and_then(|topic| Topic::new(topic).ok());
+            let topic = fields.text().and_then(|topic| Topic::within(topic, usize::MAX).ok());
             topics.push(topic.ok_or(Flaw::Bad("a topic of it is no topic"))?);
         }
         Ok(Event::from_parts(id, topics.into(), self.private, bytes.slice(self.frame.clone())))

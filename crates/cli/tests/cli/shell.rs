@@ -1,62 +1,14 @@
-//! The `petasos` binary, as a person uses it.
-#![expect(clippy::unwrap_used, reason = "a test may end by a panic, and its helpers too")]
+//! Token, publish and subscribe, as a person uses them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::Stdio;
 
-const SECRET: &str = "a secret of at least thirty-two bytes";
-
-fn petasos(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_petasos"));
-    command.args(args).env_clear();
-    command
-}
-
-fn output(args: &[&str]) -> Output {
-    petasos(args).output().unwrap()
-}
-
-fn error_line(args: &[&str]) -> String {
-    let output = output(args);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    text
-}
-
-/// A hub on a free port; killed when dropped.
-struct HubProcess {
-    child: Child,
-    url: String,
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl HubProcess {
-    fn start() -> Self {
-        let mut child = petasos(&["hub", "--dev", "--listen", "127.0.0.1:0", "--publisher-key", SECRET])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("hub   ").unwrap().to_owned();
-        Self { child, url, _stdout: stdout }
-    }
-}
-
-impl Drop for HubProcess {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
+use crate::support::{Hub, SECRET, error_line, output, petasos};
 
 #[test]
 fn a_person_can_publish_and_subscribe_from_a_shell() {
-    let hub = HubProcess::start();
+    let hub = Hub::start(&["--dev"]);
     let mut subscriber = petasos(&[
         "subscribe",
         &hub.url,
@@ -96,7 +48,7 @@ fn a_person_can_publish_and_subscribe_from_a_shell() {
 
 #[test]
 fn a_token_that_petasos_makes_is_one_that_petasos_takes() {
-    let hub = HubProcess::start();
+    let hub = Hub::start(&["--dev"]);
     let token =
         output(&["token", "--hub", &hub.url, "--secret", SECRET, "--publish", "https://example.com/1"]);
     let token = String::from_utf8(token.stdout).unwrap();
@@ -128,13 +80,4 @@ fn what_is_wrong_is_one_line_that_names_the_option() {
         error_line(&["publish", "--hub", "http://127.0.0.1:9/x", "--secret", SECRET, "--topic", "x"]);
     assert!(nobody.contains("is the hub running"), "{nobody}");
     assert_eq!(output(&["publish"]).status.code(), Some(2));
-}
-
-#[cfg(unix)]
-#[test]
-fn sigterm_stops_the_hub_cleanly() {
-    let mut hub = HubProcess::start();
-    let killed = Command::new("kill").args(["-TERM", &hub.child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(hub.child.wait().unwrap().code(), Some(0));
 }

@@ -1,0 +1,11 @@
+//! The `petasos` binary, as people and machines use it.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic, and its helpers too")]
+
+mod completions; // what shells are told
+mod configuration; // flags, variables, the file, and what each option does
+mod dev; // the hub for one's own machine, and its debugger
+mod operators; // health and metrics
+mod pages; // commands that the documentation shows
+mod shell; // token, publish and subscribe
+mod stop; // how a hub ends
+mod support;
