@@ -67,8 +67,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     drop(settings::describe(&config, secret.as_deref(), &public_urls(&config, listen)?)?);
     let tls = settings::tls(&config)?;
     raise_open_files();
-    let admin = admin::listen(&config)?;
     let listener = server::listen(listen).map_err(|error| taken(&config, "listen", listen, &error))?;
+    let admin = admin::listen(&config)?;
     let bound = listener.local_addr().context("the address cannot be read")?;
     let urls = public_urls(&config, bound)?;
     let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
