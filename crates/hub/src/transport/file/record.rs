@@ -31,12 +31,18 @@ pub(super) struct Record<'a> {
     topic_count: u16,
     topics: &'a [u8],
     frame: Range<usize>,
+    bytes: &'a [u8],
 }
 
 impl Record<'_> {
     /// How many bytes it takes.
     pub(super) fn size(&self) -> usize {
         self.frame.end
+    }
+
+    /// What it was parsed from.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 
     /// The event; `bytes` is what the record was parsed from.
@@ -59,6 +65,15 @@ pub(super) enum Flaw {
     Short(usize),
     /// They are something else.
     Bad(&'static str),
+}
+
+impl Flaw {
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Short(_) => "it is cut off",
+            Self::Bad(reason) => reason,
+        }
+    }
 }
 
 /// Parses the record that `bytes` begin with.
@@ -88,7 +103,17 @@ fn fields(record: &[u8]) -> Option<Record<'_>> {
         fields.text()?;
     }
     let frame = record.len() - fields.0.len()..record.len();
-    Some(Record { seq, at, flushed, private: flags & PRIVATE != 0, id, topic_count, topics, frame })
+    Some(Record {
+        seq,
+        at,
+        flushed,
+        private: flags & PRIVATE != 0,
+        id,
+        topic_count,
+        topics,
+        frame,
+        bytes: record,
+    })
 }
 
 /// The head of a record without what needs its end: enough to tell a candidate from noise.
