@@ -14,7 +14,6 @@ mod conformance;
 mod deps;
 mod fuzz;
 mod lexer;
-mod pages;
 mod test;
 mod tools;
 
@@ -36,8 +35,6 @@ enum Task {
     Conformance,
     /// Check the sizes of files and functions
     Budgets,
-    /// Check that the links of the handbook lead somewhere and that its index is complete
-    Pages,
     /// Throw bytes at every parser that remote bytes reach: `cargo xtask fuzz --seconds 60`
     Fuzz(fuzz::Args),
     /// Run a benchmark beside its floor: `cargo xtask bench fanout`
@@ -56,7 +53,6 @@ fn main() -> ExitCode {
         Task::Deps => deps::check(&root),
         Task::Conformance => conformance::check(&root),
         Task::Budgets => budgets::check(&root),
-        Task::Pages => pages::check(&root),
         Task::Fuzz(args) => fuzz::run(&root, &args),
         Task::Bench { name, args } => bench(&root, &name, &args),
     });

@@ -68,6 +68,8 @@ impl Subscriber {
                 MatcherKind::Any => "match",
                 MatcherKind::Exact(_) => "match_exact",
                 MatcherKind::Pattern(_) => "match_urlpattern",
+                // Hubs of every generation understand it.
+                MatcherKind::Template(_) => "topic",
             };
             query.append_pair(name, matcher.source());
         }

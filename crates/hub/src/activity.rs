@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use petasos_protocol::compat::{EarlierSubscription, EarlierSubscriptionPath, EarlierSubscriptions};
 use petasos_protocol::{
     HubUrl, Matcher, SubscriptionDocument, SubscriptionPath, SubscriptionsDocument, TopicView, Update,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Activity {
     hub: HubUrl,
     transport: Arc<dyn Transport>,
     ids: Arc<dyn Ids>,
+    /// Whether subscribers of earlier generations are told too, in documents of their own.
+    earlier: bool,
     state: Mutex<State>,
 }
 
@@ -53,6 +56,42 @@ impl Active {
 pub(crate) enum Document {
     Many(SubscriptionsDocument),
     One(SubscriptionDocument),
+    EarlierMany(EarlierSubscriptions),
+    EarlierOne(EarlierSubscription),
+}
+
+/// What a request to the web API asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Current(SubscriptionPath),
+    Earlier(EarlierSubscriptionPath),
+}
+
+impl Asked {
+    /// Reads the path of a request; `None` if nothing is there.
+    pub(crate) fn parse(path: &str, hub: &HubUrl, is_earlier: bool) -> Option<Self> {
+        match is_earlier {
+            false => SubscriptionPath::parse(path, hub).map(Self::Current),
+            true => EarlierSubscriptionPath::parse(path, hub).map(Self::Earlier),
+        }
+    }
+
+    fn includes(&self, of: &str, active: &Active) -> bool {
+        match self {
+            Self::Current(SubscriptionPath::All) | Self::Earlier(EarlierSubscriptionPath::All) => true,
+            Self::Current(SubscriptionPath::Matcher { match_type, matcher }) => {
+                active.is(match_type, matcher)
+            }
+            Self::Current(SubscriptionPath::One { match_type, matcher, subscriber }) => {
+                of == subscriber && active.is(match_type, matcher)
+            }
+            Self::Earlier(EarlierSubscriptionPath::Topic(topic)) => active.matcher.source() == topic,
+            Self::Earlier(EarlierSubscriptionPath::One { topic, subscriber }) => {
+                of == subscriber && active.matcher.source() == topic
+            }
+            Self::Current(_) | Self::Earlier(_) => false,
+        }
+    }
 }
 
 enum Job {
@@ -68,8 +107,8 @@ pub(crate) struct Registration {
 }
 
 impl Activity {
-    pub(crate) fn new(hub: HubUrl, transport: Arc<dyn Transport>, ids: Arc<dyn Ids>) -> Self {
-        Self { hub, transport, ids, state: Mutex::default() }
+    pub(crate) fn new(hub: HubUrl, transport: Arc<dyn Transport>, ids: Arc<dyn Ids>, earlier: bool) -> Self {
+        Self { hub, transport, ids, earlier, state: Mutex::default() }
     }
 
     /// Registers a subscriber under a new identifier that nothing it sent has influenced (ACT.2).
@@ -102,32 +141,40 @@ impl Activity {
         }
     }
 
-    /// The document at a path (ACT.4); `None` if there is no such subscription.
-    pub(crate) fn document(&self, path: &str, asked: &SubscriptionPath) -> Option<Document> {
+    /// The document at a path (ACT.4), when `newest` is the newest event; `None` if there is no such subscription.
+    pub(crate) fn document(&self, path: &str, asked: &Asked, newest: &str) -> Option<Document> {
         let state = self.state();
-        let many = |fits: &dyn Fn(&Active) -> bool| {
-            let found = state.subscribers.iter().flat_map(|(subscriber, active)| {
-                let fitting = active.iter().filter(|active| fits(active));
-                fitting.map(|active| self.describe(subscriber, active, true))
-            });
-            Document::Many(SubscriptionsDocument::new(path, found.collect()))
-        };
-        match asked {
-            SubscriptionPath::All => Some(many(&|_| true)),
-            SubscriptionPath::Matcher { match_type, matcher } => {
-                Some(many(&|active| active.is(match_type, matcher)))
+        let all = state
+            .subscribers
+            .iter()
+            .flat_map(|(subscriber, active)| active.iter().map(move |active| (subscriber.as_ref(), active)));
+        let mut found = all.filter(|(subscriber, active)| asked.includes(subscriber, active));
+        Some(match asked {
+            Asked::Current(SubscriptionPath::One { .. }) => {
+                let (subscriber, active) = found.next()?;
+                Document::One(self.describe(subscriber, active, true))
             }
-            SubscriptionPath::One { match_type, matcher, subscriber } => {
-                let mut active = state.subscribers.get(subscriber.as_str())?.iter();
-                let active = active.find(|active| active.is(match_type, matcher))?;
-                Some(Document::One(self.describe(subscriber, active, true)))
+            Asked::Current(_) => {
+                let found = found.map(|(subscriber, active)| self.describe(subscriber, active, true));
+                Document::Many(SubscriptionsDocument::new(path, found.collect()))
             }
-            _ => None,
-        }
+            Asked::Earlier(EarlierSubscriptionPath::One { .. }) => {
+                let (subscriber, active) = found.next()?;
+                Document::EarlierOne(self.describe_earlier(subscriber, active, true).at(newest))
+            }
+            Asked::Earlier(_) => {
+                let found = found.map(|(subscriber, active)| self.describe_earlier(subscriber, active, true));
+                Document::EarlierMany(EarlierSubscriptions::new(path, newest, found.collect()))
+            }
+        })
     }
 
     fn describe(&self, subscriber: &str, active: &Active, is_active: bool) -> SubscriptionDocument {
         SubscriptionDocument::new(&self.hub, &active.matcher, subscriber, is_active, active.payload.clone())
+    }
+
+    fn describe_earlier(&self, subscriber: &str, active: &Active, is_active: bool) -> EarlierSubscription {
+        EarlierSubscription::new(&self.hub, &active.matcher, subscriber, is_active, active.payload.clone())
     }
 
     /// Queues one update per subscription. It takes the state's lock so that the order of updates is that of the changes.
@@ -137,8 +184,12 @@ impl Activity {
             tokio::spawn(announce_all(jobs, Arc::clone(&self.transport), Arc::clone(&self.ids)));
             sender
         });
-        for active in subscriptions {
-            let update = self.describe(subscriber, active, is_active).update();
+        let updates = subscriptions.iter().flat_map(|active| {
+            let earlier = self.earlier.then(|| self.describe_earlier(subscriber, active, is_active).update());
+            // What everybody may see comes last: its id is then the newest, as the list says.
+            [earlier, Some(self.describe(subscriber, active, is_active).update())]
+        });
+        for update in updates.flatten() {
             if announcer.send(Job::Announce(update)).is_err() {
                 tracing::warn!("a change of subscriptions is not announced: the runtime is shutting down");
                 return;

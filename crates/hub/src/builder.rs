@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use petasos_protocol::compat::Compat;
 use petasos_protocol::{HubUrl, PublishLimits, SubscribeLimits};
 
 use crate::activity::Activity;
@@ -21,6 +22,7 @@ use crate::transport::{Follower, Memory, Transport};
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) anonymous: bool,
+    pub(crate) compat: Compat,
     pub(crate) cookie_name: String,
     pub(crate) cors_origins: BTreeSet<String>,
     /// The hub's own are among them once it is built.
@@ -67,7 +69,6 @@ pub struct HubBuilder {
     limits: ConnectionLimits,
     subscriptions: bool,
     heartbeat: Option<Duration>,
-    backlog: BacklogLimits,
     shards: Option<usize>,
     transport: Option<Arc<dyn Transport>>,
     clock: Option<Arc<dyn Clock>>,
@@ -78,6 +79,7 @@ impl HubBuilder {
     pub(crate) fn new() -> Self {
         let policy = Policy {
             anonymous: false,
+            compat: Compat::default(),
             cookie_name: "__Secure-mercure_access_token".to_owned(),
             cors_origins: BTreeSet::new(),
             publish_origins: BTreeSet::new(),
@@ -102,7 +104,6 @@ impl HubBuilder {
             limits: ConnectionLimits::default(),
             subscriptions: false,
             heartbeat: Some(Duration::from_secs(40)),
-            backlog: BacklogLimits::default(),
             shards: None,
             transport: None,
             clock: None,
@@ -163,6 +164,12 @@ impl HubBuilder {
     /// Trusts one more issuer, which has keys of its own. May be called again.
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Which earlier generations of the protocol the hub serves beside 1.0. None by default.
+    pub fn compat(mut self, compat: Compat) -> Self {
+        self.policy.compat = compat;
         self
     }
 
@@ -259,12 +266,6 @@ impl HubBuilder {
         self
     }
 
-    /// When a subscriber is too slow and is cut off.
-    pub fn backlog_limits(mut self, limits: BacklogLimits) -> Self {
-        self.backlog = limits;
-        self
-    }
-
     /// Number of dispatch threads; one per core by default.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
@@ -296,6 +297,8 @@ impl HubBuilder {
     pub fn build(mut self) -> Result<Hub, HubError> {
         let url = self.urls.first().cloned().ok_or(HubError::NoUrl)?;
         let issuers = self.trusted(&url);
+        check_secrets(&issuers, self.policy.compat)?;
+        let (own, compat) = (self.own.clone(), self.policy.compat);
         self.policy.publish_origins.extend(self.urls.iter().map(HubUrl::origin));
         self.policy.issuers =
             self.named.into_iter().chain(self.issuers.into_iter().map(|one| one.name)).collect();
@@ -304,8 +307,7 @@ impl HubBuilder {
         let shards =
             self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let heartbeat = self.heartbeat.map_or(0, |period| period.as_secs().max(1));
-        let limits = BacklogLimits { max_total: self.backlog.max_total / shards.max(1), ..self.backlog };
-        let config = ShardConfig { hub: url.clone(), heartbeat, limits };
+        let config = ShardConfig { hub: url.clone(), heartbeat, limits: BacklogLimits::default() };
         let dispatch = Arc::new(Dispatch::start(&config, shards, &clock, transport.bounds().newest)?);
         transport.follow(Arc::clone(&dispatch) as Arc<dyn Follower>);
         let audience: Vec<String> = self.urls.iter().map(|url| url.as_str().to_owned()).collect();
@@ -314,11 +316,15 @@ impl HubBuilder {
                 .iter()
                 .map(|issuer| Trusted { name: issuer.name.clone(), keys: keys(issuer).clone() });
             let (audience, hub) = (audience.clone(), url.clone());
-            let config = VerifierConfig { issuers: issuers.collect(), audience, hub, leeway: LEEWAY };
+            let (issuers, earlier) = (issuers.collect(), keys(&own).clone());
+            let config = VerifierConfig { issuers, earlier, compat, audience, hub, leeway: LEEWAY };
             Verifier::new(config, Arc::clone(&clock))
         };
         let ids = self.ids.unwrap_or_else(|| Arc::new(TimeOrdered));
-        let activity = || Arc::new(Activity::new(url.clone(), Arc::clone(&transport), Arc::clone(&ids)));
+        let activity = || {
+            let parts = (url.clone(), Arc::clone(&transport), Arc::clone(&ids));
+            Arc::new(Activity::new(parts.0, parts.1, parts.2, compat.selectors))
+        };
         Ok(Hub {
             inner: Arc::new(Inner {
                 publishers: verifier(|issuer| &issuer.publishers),
@@ -344,6 +350,21 @@ impl HubBuilder {
     }
 }
 
+/// Refuses secrets that are too short, or only warns of them where earlier generations are served.
+fn check_secrets(issuers: &[Issuer], compat: Compat) -> Result<(), HubError> {
+    let keys =
+        issuers.iter().flat_map(|issuer| issuer.publishers.fixed.iter().chain(&issuer.subscribers.fixed));
+    let Some(length) = keys.filter_map(Key::short).min() else { return Ok(()) };
+    if !compat.any() {
+        return Err(HubError::ShortSecret { length });
+    }
+    tracing::warn!(
+        "a secret that tokens are signed with has {length} bytes and can be guessed; earlier generations of the protocol \
+         allowed that, 1.0 does not: replace it by a longer one as soon as its publishers can"
+    );
+    Ok(())
+}
+
 /// Seconds by which clocks may differ.
 const LEEWAY: u64 = 5;
 
@@ -354,6 +375,14 @@ pub enum HubError {
     /// The builder was given no public URL.
     #[error("a hub needs its public URL, for example https://example.com/.well-known/mercure")]
     NoUrl,
+    /// A secret is too short, and no earlier generation of the protocol is served.
+    #[error(
+        "a secret of {length} bytes is too short; hubs that serve earlier generations of the protocol take it"
+    )]
+    ShortSecret {
+        /// Length of the secret, in bytes.
+        length: usize,
+    },
     /// The system gave no thread or no poller.
     #[error("the hub's dispatch threads cannot start: {0}")]
     Dispatch(#[from] std::io::Error),

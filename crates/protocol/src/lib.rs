@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compat;
 mod form;
 mod hub_url;
 pub use hub_url::{HubUrl, HubUrlError};

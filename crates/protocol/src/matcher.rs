@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::compat::UriTemplate;
 use crate::text::{self, ForbiddenChar};
 use crate::topic::MAX_TOPIC;
 use crate::{HubUrl, Pattern, PatternError, TopicView};
@@ -14,6 +15,8 @@ use crate::{HubUrl, Pattern, PatternError, TopicView};
 pub enum MatchType {
     /// Byte for byte (SUB.4).
     Exact,
+    /// As a URI Template (RFC 6570): only for clients of earlier generations, never by name.
+    UriTemplate,
     /// As a WHATWG URL Pattern (SUB.5).
     UrlPattern,
 }
@@ -24,6 +27,7 @@ impl MatchType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
+            Self::UriTemplate => "uritemplate",
             Self::UrlPattern => "urlpattern",
         }
     }
@@ -55,6 +59,7 @@ enum Kind {
     Any,
     Exact,
     Pattern(Box<Pattern>),
+    Template(Box<UriTemplate>),
 }
 
 /// What a matcher is, for whoever builds an index of many.
@@ -66,6 +71,8 @@ pub enum MatcherKind<'a> {
     Exact(&'a str),
     /// Matches what the pattern matches.
     Pattern(&'a Pattern),
+    /// Matches what the template expands to, and its own text.
+    Template(&'a UriTemplate),
 }
 
 impl Matcher {
@@ -92,10 +99,33 @@ impl Matcher {
         Self::new(MatchType::UrlPattern, value, hub)
     }
 
+    /// A topic selector of earlier generations: `*`, a URI Template, which also matches the identical string, or any other
+    /// string, which matches itself.
+    ///
+    /// # Errors
+    /// [`MatcherError`] if the value holds a forbidden character, is too long, or has too many variables.
+    pub fn selector(value: &str) -> Result<Self, MatcherError> {
+        Self::selector_within(value, MAX_TOPIC)
+    }
+
+    fn selector_within(value: &str, max: usize) -> Result<Self, MatcherError> {
+        check(value, max)?;
+        if value == "*" {
+            return Ok(Self::any());
+        }
+        let Some(template) = UriTemplate::parse(value) else {
+            return Ok(Self::of(value, MatchType::Exact, Kind::Exact));
+        };
+        if template.variables() > MAX_VARIABLES {
+            return Err(MatcherError::Variables { value: text::shorten(value) });
+        }
+        Ok(Self::of(value, MatchType::UriTemplate, Kind::Template(Box::new(template))))
+    }
+
     /// A matcher of this type.
     ///
     /// # Errors
-    /// As [`Matcher::exact`] and [`Matcher::url_pattern`].
+    /// As [`Matcher::exact`], [`Matcher::url_pattern`] and [`Matcher::selector`].
     pub fn new(match_type: MatchType, value: &str, hub: &HubUrl) -> Result<Self, MatcherError> {
         Self::within(match_type, value, hub, MAX_TOPIC)
     }
@@ -103,7 +133,7 @@ impl Matcher {
     /// A matcher of this type, whose value may be `max` bytes long instead of 2 KiB.
     ///
     /// # Errors
-    /// As [`Matcher::exact`] and [`Matcher::url_pattern`].
+    /// As [`Matcher::exact`], [`Matcher::url_pattern`] and [`Matcher::selector`].
     pub fn within(
         match_type: MatchType,
         value: &str,
@@ -116,6 +146,7 @@ impl Matcher {
         }
         let kind = match match_type {
             MatchType::Exact => Kind::Exact,
+            MatchType::UriTemplate => return Self::selector_within(value, max),
             MatchType::UrlPattern => {
                 let pattern = Pattern::parse(value, hub)
                     .map_err(|error| MatcherError::Pattern { value: text::shorten(value), error })?;
@@ -144,6 +175,7 @@ impl Matcher {
             Kind::Any => MatcherKind::Any,
             Kind::Exact => MatcherKind::Exact(&self.0.source),
             Kind::Pattern(pattern) => MatcherKind::Pattern(pattern),
+            Kind::Template(template) => MatcherKind::Template(template),
         }
     }
 
@@ -154,6 +186,7 @@ impl Matcher {
             Kind::Any => true,
             Kind::Exact => *self.0.source == *topic.as_str(),
             Kind::Pattern(pattern) => pattern.matches(topic),
+            Kind::Template(template) => *self.0.source == *topic.as_str() || template.matches(topic.as_str()),
         }
     }
 
@@ -184,6 +217,9 @@ impl Hash for Matcher {
     }
 }
 
+/// Matching a text costs its length times the number of variables.
+const MAX_VARIABLES: usize = 64;
+
 fn check(value: &str, max: usize) -> Result<(), MatcherError> {
     if value.len() > max {
         return Err(MatcherError::TooLong { length: value.len(), max });
@@ -210,6 +246,12 @@ pub enum MatcherError {
         length: usize,
         /// What is allowed.
         max: usize,
+    },
+    /// It is a URI Template with more variables than anyone needs: matching takes time for each.
+    #[error("the matcher {value:?} has more than {MAX_VARIABLES} variables")]
+    Variables {
+        /// The value, shortened.
+        value: String,
     },
     /// It is not a well-formed URL Pattern.
     #[error("the matcher {value:?} is no URL pattern: {error}")]

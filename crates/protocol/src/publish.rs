@@ -44,7 +44,7 @@ pub fn parse_publish(body: &[u8], hub: &HubUrl, limits: &PublishLimits) -> Resul
     fields.into_iter().try_fold(update, |update, field| apply(update, field, limits))
 }
 
-/// Writes the form that publishes an update.
+/// Writes the form that publishes an update. Its audience becomes `target` fields, which only hubs of that generation heed.
 #[must_use]
 pub fn encode_publish(update: &Update) -> String {
     let mut form = form_urlencoded::Serializer::new(String::with_capacity(update.data().len() + 256));
@@ -52,6 +52,9 @@ pub fn encode_publish(update: &Update) -> String {
         form.append_pair("topic", topic.as_str());
     }
     form.append_pair("data", update.data());
+    for target in update.audience() {
+        form.append_pair("target", target.as_str());
+    }
     if update.is_private() {
         form.append_pair("private", "on");
     }

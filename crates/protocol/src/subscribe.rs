@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::compat::Generation;
 use crate::form::{self, FormError};
 use crate::text;
 use crate::topic::MAX_TOPIC;
@@ -61,6 +62,8 @@ pub struct Subscribe {
     pub matchers: Vec<Matcher>,
     /// Where it begins, as far as parameters say.
     pub cursor: Option<Cursor>,
+    /// The generation of the protocol that it is written in.
+    pub generation: Generation,
 }
 
 /// Reads a subscription from the query component of the request and, for `QUERY`, from its body (SUB.6).
@@ -76,30 +79,43 @@ pub fn parse_subscribe(
     let mut fields = form::parse(query.unwrap_or_default().as_bytes())?;
     fields.extend(form::parse(body.unwrap_or_default())?);
     let (mut seen, mut distinct) = (HashSet::new(), HashSet::new());
-    let mut subscribe = Subscribe { matchers: Vec::new(), cursor: None };
+    let mut subscribe = Subscribe { matchers: Vec::new(), cursor: None, generation: Generation::Current };
+    // Earlier names of the cursor mean nothing in a subscription of today.
+    let mut earlier_cursor = None;
     for (name, value) in &fields {
-        if name == "last_event_id" {
+        match name.as_str() {
             // The first one counts: the query component stands before the body.
-            subscribe.cursor = subscribe.cursor.or_else(|| Cursor::parse(value));
-            continue;
+            "last_event_id" => {
+                subscribe.cursor = subscribe.cursor.or_else(|| Cursor::parse(value));
+                continue;
+            }
+            "Last-Event-ID" | "lastEventID" => {
+                earlier_cursor = earlier_cursor.or_else(|| Cursor::parse(value));
+                continue;
+            }
+            // It selects and grants nothing, so it is always accepted: existing clients send it.
+            "topic" => subscribe.generation = Generation::Selectors,
+            _ => {}
         }
         // Clients repeat their topics with every reconnection; a repeated value is not compiled again.
         if !seen.insert((name, value)) {
             continue;
         }
-        for matcher in matchers(name, value, hub, limits.max_matcher)? {
-            // `match` and `match_exact` are two spellings of one matcher.
-            if !distinct.insert(matcher.clone()) {
-                continue;
-            }
-            if subscribe.matchers.len() == limits.max_matchers {
-                return Err(SubscribeError::TooMany { max: limits.max_matchers });
-            }
-            subscribe.matchers.push(matcher);
+        let Some(matcher) = matcher(name, value, hub, limits.max_matcher)? else { continue };
+        // `match` and `match_exact` are two spellings of one matcher.
+        if !distinct.insert(matcher.clone()) {
+            continue;
         }
+        if subscribe.matchers.len() == limits.max_matchers {
+            return Err(SubscribeError::TooMany { max: limits.max_matchers });
+        }
+        subscribe.matchers.push(matcher);
     }
     if subscribe.matchers.is_empty() {
         return Err(SubscribeError::NoMatcher);
+    }
+    if subscribe.generation == Generation::Selectors {
+        subscribe.cursor = subscribe.cursor.or(earlier_cursor);
     }
     check_cursor(subscribe)
 }
@@ -111,64 +127,21 @@ fn check_cursor(subscribe: Subscribe) -> Result<Subscribe, SubscribeError> {
     Ok(subscribe)
 }
 
-fn matchers(name: &str, value: &str, hub: &HubUrl, max: usize) -> Result<Vec<Matcher>, SubscribeError> {
-    let matcher = |match_type| Matcher::within(match_type, value, hub, max).map(|matcher| vec![matcher]);
+fn matcher(name: &str, value: &str, hub: &HubUrl, max: usize) -> Result<Option<Matcher>, SubscribeError> {
+    let matcher = |match_type| Matcher::within(match_type, value, hub, max);
     let result = match name {
         "match" | "match_exact" => matcher(MatchType::Exact),
         "match_urlpattern" => matcher(MatchType::UrlPattern),
-        "topic" => earlier_selector(value, hub, max),
+        "topic" => matcher(MatchType::UriTemplate),
         _ if is_match_name(name) => return Err(SubscribeError::Name(text::shorten(name))),
-        _ => return Ok(Vec::new()),
+        _ => return Ok(None),
     };
-    result.map_err(|error| SubscribeError::Matcher { name: name.to_owned(), error })
+    result.map(Some).map_err(|error| SubscribeError::Matcher { name: name.to_owned(), error })
 }
 
 /// Any other name that begins with `match` is a mistake, and ignoring it would widen or narrow a subscription (SUB.1).
 fn is_match_name(name: &str) -> bool {
     name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("match"))
-}
-
-/// The `topic` parameter of earlier hubs selects and grants nothing, so it is always accepted: `*`, a string, or a URI
-/// template, which also matches the identical string. Simple variables become named groups; a template that uses more of
-/// RFC 6570 than that matches literally.
-fn earlier_selector(value: &str, hub: &HubUrl, max: usize) -> Result<Vec<Matcher>, MatcherError> {
-    let mut matchers = vec![Matcher::within(MatchType::Exact, value, hub, max)?];
-    if let Some(pattern) = template_as_pattern(value) {
-        matchers.extend(Matcher::within(MatchType::UrlPattern, &pattern, hub, max));
-    }
-    Ok(matchers)
-}
-
-fn template_as_pattern(template: &str) -> Option<String> {
-    let mut pattern = String::with_capacity(template.len());
-    let (mut rest, mut number) = (template, 0);
-    while let Some(open) = rest.find('{') {
-        let close = open + rest[open..].find('}')?;
-        let name = &rest[open + 1..close];
-        if name.is_empty() || !name.chars().all(|char| char.is_ascii_alphanumeric() || "_.".contains(char)) {
-            return None;
-        }
-        escape(&rest[..open], &mut pattern);
-        // Without a name of its own each group would have to be unique, and variables may be repeated.
-        pattern.push_str(&format!("{{:v{number}}}"));
-        number += 1;
-        rest = &rest[close + 1..];
-    }
-    escape(rest, &mut pattern);
-    (number > 0).then_some(pattern)
-}
-
-/// Escapes what means something in a pattern. A colon before `//` or a digit ends a scheme or a host there too.
-fn escape(literal: &str, pattern: &mut String) {
-    for (at, char) in literal.char_indices() {
-        let rest = &literal[at + char.len_utf8()..];
-        let named =
-            char == ':' && !rest.starts_with("//") && !rest.starts_with(|next: char| next.is_ascii_digit());
-        if named || "*?+(){}\\".contains(char) {
-            pattern.push('\\');
-        }
-        pattern.push(char);
-    }
 }
 
 /// What is wrong with a subscription.
@@ -282,11 +255,33 @@ mod tests {
         assert!(matches("https://example.com/books/1", "https://example.com/books/1"));
         assert!(matches("https://example.com/books/{id}", "https://example.com/books/1"));
         assert!(matches("https://example.com/books/{id}", "https://example.com/books/{id}"));
+        assert!(matches("/books{?x}", "/books?x=1") && !matches("/books{?x}", "/books?y=1"));
         assert!(matches("https://example.com/{a}/x/{a}.json", "https://example.com/1/x/2.json"));
         assert!(!matches("https://example.com/books/{id}", "https://example.com/books/1/reviews"));
-        assert!(!matches("https://example.com/books/{%2Bid}", "https://example.com/books/1"));
+        assert!(matches("https://example.com/books/{%2Bid}", "https://example.com/books/1/reviews"));
         assert!(matches("https://example.com:8080/books/{id}", "https://example.com:8080/books/1"));
         assert!(matches("urn:book:{id}", "urn:book:1") && !matches("urn:book:{id}", "urn:author:1"));
+    }
+
+    #[test]
+    fn earlier_names_of_the_cursor_count_only_beside_a_topic() {
+        for name in ["Last-Event-ID", "lastEventID"] {
+            let earlier = parse(&format!("topic=a&{name}=x")).unwrap();
+            assert_eq!(earlier.cursor, Some(Cursor::After("x".to_owned())));
+            assert_eq!(earlier.generation, Generation::Selectors);
+            let current = parse(&format!("match=a&{name}=x")).unwrap();
+            assert_eq!((current.cursor, current.generation), (None, Generation::Current));
+        }
+        let both = parse("lastEventID=x&topic=a&last_event_id=y").unwrap();
+        assert_eq!(both.cursor, Some(Cursor::After("y".to_owned())));
+    }
+
+    #[test]
+    fn a_selector_has_only_so_many_variables() {
+        assert!(parse(&format!("topic={}", "{a}".repeat(64))).is_ok());
+        let error = parse(&format!("topic={}", "{a}".repeat(65))).unwrap_err().to_string();
+        assert!(error.contains("64 variables"), "{error}");
+        assert!(parse(&format!("topic={{a}}{}", "x".repeat(2048))).is_err());
     }
 
     proptest! {

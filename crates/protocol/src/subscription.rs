@@ -55,7 +55,7 @@ impl SubscriptionPath {
     }
 }
 
-fn decode(part: &str) -> Option<String> {
+pub(crate) fn decode(part: &str) -> Option<String> {
     percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
@@ -140,7 +140,7 @@ impl SubscriptionsDocument {
 }
 
 /// All but the unreserved characters of RFC 3986, as the simple expansion of RFC 6570 section 3.2.2 encodes them.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {

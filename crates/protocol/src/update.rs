@@ -146,6 +146,9 @@ pub struct Update {
     id: Option<EventId>,
     event_type: Option<EventType>,
     retry: Option<u64>,
+    /// Invariant: empty if it is public.
+    audience: Vec<Topic>,
+    for_earlier: bool,
 }
 
 impl Update {
@@ -159,6 +162,8 @@ impl Update {
             id: None,
             event_type: None,
             retry: None,
+            audience: Vec::new(),
+            for_earlier: false,
         }
     }
 
@@ -180,6 +185,22 @@ impl Update {
     #[must_use]
     pub fn with_private(mut self, private: bool) -> Self {
         self.private = private;
+        self
+    }
+
+    /// Makes it private, and restricts it to subscribers with a grant for one of these targets: grants for its topics do not
+    /// count. None of them lift the restriction.
+    #[must_use]
+    pub fn with_audience(mut self, targets: Vec<Topic>) -> Self {
+        self.private |= !targets.is_empty();
+        self.audience = targets;
+        self
+    }
+
+    /// Keeps it from subscribers of the current generation, who are told the same in another way.
+    #[must_use]
+    pub(crate) fn for_earlier_subscribers(mut self) -> Self {
+        self.for_earlier = true;
         self
     }
 
@@ -226,6 +247,18 @@ impl Update {
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
+    }
+
+    /// The targets that it is for; empty if its topics decide who may receive it.
+    #[must_use]
+    pub fn audience(&self) -> &[Topic] {
+        &self.audience
+    }
+
+    /// Whether only subscribers of earlier generations receive it.
+    #[must_use]
+    pub fn is_for_earlier(&self) -> bool {
+        self.for_earlier
     }
 
     /// Its id, if the publisher chose one.

@@ -48,6 +48,10 @@ impl Given {
         for opt in TABLE {
             let texts = matches.get_many::<String>(opt.name).into_iter().flatten().map(String::as_str);
             let (texts, source) = match matches.value_source(opt.name) {
+                // Words hold no commas, so several may stand in one flag.
+                Some(ValueSource::CommandLine) if matches!(opt.form, Form::Choice(_)) => {
+                    (variable(opt, texts), Source::Flag)
+                }
                 Some(ValueSource::CommandLine) => {
                     (texts.map(|text| normal(opt, text)).collect(), Source::Flag)
                 }

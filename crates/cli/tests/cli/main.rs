@@ -7,7 +7,5 @@ mod dev; // the hub for one's own machine, and its debugger
 mod operators; // health and metrics
 mod pages; // commands that the documentation shows
 mod shell; // token, publish and subscribe
-#[cfg(unix)]
-mod sockets; // the limits of the system: open files, and TLS
 mod stop; // how a hub ends
 mod support;

@@ -52,6 +52,8 @@ pub struct Key {
     decoding: DecodingKey,
     algorithms: Vec<Algorithm>,
     id: Option<String>,
+    /// Length of a secret that is too short for its algorithm.
+    short: Option<usize>,
 }
 
 impl Key {
@@ -84,11 +86,32 @@ impl Key {
             AlgorithmFamily::Ec => DecodingKey::from_ec_pem(material).map_err(pem)?,
             AlgorithmFamily::Ed => DecodingKey::from_ed_pem(material).map_err(pem)?,
         };
-        Ok(Self { decoding, algorithms: vec![algorithm], id: None })
+        Ok(Self { decoding, algorithms: vec![algorithm], id: None, short: None })
+    }
+
+    /// The same, but a secret may be too short to be safe: earlier hubs took any, and their publishers have it. A hub takes
+    /// such a key only if it serves an earlier generation of the protocol ([`crate::HubBuilder::compat`]), and warns of it.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the secret is empty or the PEM does not hold a key for the algorithm.
+    pub fn maybe_short(material: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
+        match Self::new(material, algorithm) {
+            Err(KeyError::TooShort { length: length @ 1.., .. }) => {
+                let decoding = DecodingKey::from_secret(material);
+                Ok(Self { decoding, algorithms: vec![algorithm], id: None, short: Some(length) })
+            }
+            other => other,
+        }
+    }
+
+    /// The length of its secret in bytes, if that is too short to be safe.
+    #[must_use]
+    pub fn short(&self) -> Option<usize> {
+        self.short
     }
 
     pub(super) fn of_set(decoding: DecodingKey, algorithms: Vec<Algorithm>, id: Option<String>) -> Self {
-        Self { decoding, algorithms, id }
+        Self { decoding, algorithms, id, short: None }
     }
 
     /// Whether a token whose header names `kid` says that it is signed with this key.

@@ -13,7 +13,7 @@ mod key;
 pub use key::{Algorithm, Key, KeyError, random_secret};
 
 mod present;
-pub(crate) use present::{Presented, present};
+pub(crate) use present::{Presented, cookie, present};
 
 mod source;
 pub use source::{KeySetFile, KeySetUrl};

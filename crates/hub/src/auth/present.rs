@@ -10,6 +10,8 @@ pub(crate) enum Presented {
     Nothing,
     /// In the `Authorization` header.
     Bearer(String),
+    /// In the query component, as earlier generations of the protocol allow.
+    Query(String),
     /// In the cookie, which browsers send by themselves: publishing then needs a same-site proof (PUB.9).
     Cookie(String),
     /// A header that is not what RFC 6750 section 2.1 describes.
@@ -42,7 +44,7 @@ fn bearer(value: &str) -> Presented {
     Presented::Bearer(token.to_owned())
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     // Bytes: a browser sends all cookies in one header, and those of others may hold anything.
     let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     for pair in pairs {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use petasos_protocol::compat::{Compat, is_earlier_token};
 use petasos_protocol::token::{self, Claims, Expected, GrantLimits, Jws, TokenError, split};
 use petasos_protocol::{HubUrl, Matcher, TopicView};
 use serde_json::Value;
@@ -31,9 +32,18 @@ impl Authorised {
         self.digest
     }
 
-    /// When it stops being valid, in seconds since the epoch.
-    pub(crate) fn expires(&self) -> u64 {
-        self.claims.exp
+    /// What it says.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// When it stops being valid, in seconds since the epoch; `None` if never.
+    pub(crate) fn expires(&self) -> Option<u64> {
+        Some(self.claims.exp).filter(|exp| *exp < u64::MAX)
+    }
+
+    fn is_valid(&self, now: u64) -> bool {
+        now < self.claims.exp
     }
 
     /// Who published or subscribes, as far as the token says.
@@ -58,7 +68,7 @@ impl Authorised {
 
     /// What it says about a subscription (ACT.3).
     pub(crate) fn payload(&self, matcher: &TopicView<'_>) -> Option<&Value> {
-        self.claims.grants.payload(matcher)
+        self.claims.payload(matcher)
     }
 
     /// What private updates it may receive (AUTH.5).
@@ -71,6 +81,9 @@ impl Authorised {
 #[derive(Clone, Debug)]
 pub(crate) struct VerifierConfig {
     pub(crate) issuers: Vec<Trusted>,
+    /// The keys of tokens that name no trusted issuer, which those of earlier generations need not.
+    pub(crate) earlier: Keys,
+    pub(crate) compat: Compat,
     pub(crate) audience: Vec<String>,
     pub(crate) hub: HubUrl,
     pub(crate) leeway: u64,
@@ -107,7 +120,7 @@ impl Verifier {
         let now = self.clock.unix_seconds();
         let digest: Digest = Sha256::digest(token.as_bytes()).into();
         if let Some(known) = self.cached(&digest)
-            && now < known.expires()
+            && known.is_valid(now)
         {
             return Ok(known);
         }
@@ -118,12 +131,16 @@ impl Verifier {
 
     async fn check(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
         let jws = split(token)?;
-        if !jws.header.is_access_token() {
+        let is_earlier = !jws.header.is_access_token();
+        if is_earlier && !(self.config.compat.any() && is_earlier_token(token)) {
             return Err(Refusal::Type);
         }
-        self.check_signature(token, &jws).await?;
-        let config = &self.config;
-        let claims = Claims::parse(&jws.payload, &config.hub, &GrantLimits::default())?;
+        self.check_signature(token, &jws, is_earlier).await?;
+        let (config, limits) = (&self.config, GrantLimits::default());
+        let claims = match is_earlier {
+            false => Claims::parse(&jws.payload, &config.hub, &limits)?,
+            true => Claims::parse_earlier(&jws.payload, config.compat, &limits)?,
+        };
         let issuers: Vec<String> = config.issuers.iter().map(|issuer| issuer.name.clone()).collect();
         claims.check(&Expected {
             audience: &config.audience,
@@ -135,7 +152,7 @@ impl Verifier {
     }
 
     /// Only the keys of the issuer that the token names are tried: one issuer cannot speak for another.
-    async fn check_signature(&self, token: &str, jws: &Jws<'_>) -> Result<(), Refusal> {
+    async fn check_signature(&self, token: &str, jws: &Jws<'_>, is_earlier: bool) -> Result<(), Refusal> {
         let issuer = token::issuer(&jws.payload)?;
         let signed = Signed {
             alg: &jws.header.alg,
@@ -144,9 +161,13 @@ impl Verifier {
             signature: token.rsplit_once('.').map_or("", |(_, signature)| signature),
         };
         let named = self.config.issuers.iter().filter(|trusted| issuer.as_ref() == Some(&trusted.name));
+        let mut keys: Vec<&Keys> = named.map(|trusted| &trusted.keys).collect();
+        if is_earlier && keys.is_empty() {
+            keys.push(&self.config.earlier);
+        }
         let mut refusal = Refusal::Issuer;
-        for trusted in named {
-            refusal = match trusted.keys.verify(&signed).await {
+        for keys in keys {
+            refusal = match keys.verify(&signed).await {
                 Some(true) => return Ok(()),
                 Some(false) => Refusal::Signature,
                 None => Refusal::Algorithm,
@@ -163,7 +184,7 @@ impl Verifier {
     fn remember(&self, authorised: &Arc<Authorised>, now: u64) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHED_TOKENS {
-            cache.retain(|_, known| now < known.expires());
+            cache.retain(|_, known| known.is_valid(now));
         }
         if cache.len() >= CACHED_TOKENS {
             cache.clear();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use petasos_protocol::{HubUrl, Matcher, TopicView};
 
 use super::index::{ClassId, Index};
-use super::interest::{Interest, any_matches};
+use super::interest::{Interest, any_matches, views};
 use super::slots::{Slots, Token};
 use crate::event::Event;
 
@@ -66,19 +66,16 @@ impl Classes {
     /// Queues an event in every class that it is for; `touched` gets each class that had nothing queued.
     pub(crate) fn queue(&mut self, event: &Event, touched: &mut Vec<ClassId>) {
         self.round += 1;
-        let views: Vec<TopicView<'_>> =
-            event.topics().iter().map(|topic| TopicView::new(topic.as_str(), &self.hub)).collect();
+        let views = views(event.topics(), &self.hub);
         let candidates = &mut self.candidates;
         candidates.clear();
         for view in &views {
             self.index.find(view, |class| candidates.push(class));
         }
-        let mut allowed = Allowed::default();
+        let mut allowed = Allowed::new(event, &views, &self.hub);
         for id in self.candidates.drain(..) {
             let Some((_, class)) = self.classes.by_index(id) else { continue };
-            if class.seen == self.round
-                || (event.is_private() && !allowed.check(class.interest.grants(), &views))
-            {
+            if class.seen == self.round || !allowed.check(&class.interest) {
                 continue;
             }
             class.seen = self.round;
@@ -119,15 +116,46 @@ impl Classes {
     }
 }
 
-/// Remembers, for one event, which sets of grants allow it: many classes share one token.
-#[derive(Default)]
-struct Allowed(HashMap<*const Matcher, bool>);
+/// Which interests may have an event. Remembers which sets of grants allow it: many classes share one token.
+struct Allowed<'a> {
+    event: &'a Event,
+    names: Names<'a>,
+    known: HashMap<*const Matcher, bool>,
+}
 
-impl Allowed {
-    fn check(&mut self, grants: &Arc<[Matcher]>, views: &[TopicView<'_>]) -> bool {
-        if grants.is_empty() {
+impl<'a> Allowed<'a> {
+    /// `topics` are the event's own.
+    fn new(event: &'a Event, topics: &'a [TopicView<'a>], hub: &'a HubUrl) -> Self {
+        let names = match event.audience() {
+            [] => Names::Topics(topics),
+            audience => Names::Audience(views(audience, hub)),
+        };
+        Self { event, names, known: HashMap::new() }
+    }
+
+    fn check(&mut self, interest: &Interest) -> bool {
+        if !interest.speaks(self.event) {
             return false;
         }
-        *self.0.entry(grants.as_ptr()).or_insert_with(|| any_matches(grants, views))
+        if !self.event.is_private() {
+            return true;
+        }
+        let (grants, names) = (interest.grants(), self.names.as_slice());
+        !grants.is_empty() && *self.known.entry(grants.as_ptr()).or_insert_with(|| any_matches(grants, names))
+    }
+}
+
+/// What grants are held against.
+enum Names<'a> {
+    Topics(&'a [TopicView<'a>]),
+    Audience(Vec<TopicView<'a>>),
+}
+
+impl<'a> Names<'a> {
+    fn as_slice(&self) -> &[TopicView<'a>] {
+        match self {
+            Self::Topics(views) => views,
+            Self::Audience(views) => views,
+        }
     }
 }

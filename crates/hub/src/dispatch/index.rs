@@ -15,6 +15,7 @@ pub(crate) struct Index {
     any: HashSet<ClassId>,
     exact: HashMap<Exact, Classes>,
     patterns: Patterns,
+    templates: Patterns,
 }
 
 impl Index {
@@ -24,7 +25,8 @@ impl Index {
                 self.any.insert(class);
             }
             MatcherKind::Exact(_) => self.exact.entry(Exact(matcher.clone())).or_default().insert(class),
-            MatcherKind::Pattern(pattern) => self.patterns.insert(matcher, pattern.literal_prefix(), class),
+            MatcherKind::Pattern(_) => self.patterns.insert(matcher, class),
+            MatcherKind::Template(_) => self.templates.insert(matcher, class),
         }
     }
 
@@ -40,7 +42,8 @@ impl Index {
                     self.exact.remove(topic);
                 }
             }
-            MatcherKind::Pattern(pattern) => self.patterns.remove(matcher, pattern.literal_prefix(), class),
+            MatcherKind::Pattern(_) => self.patterns.remove(matcher, class),
+            MatcherKind::Template(_) => self.templates.remove(matcher, class),
         }
     }
 
@@ -50,7 +53,17 @@ impl Index {
         if let Some(classes) = self.exact.get(topic.as_str()) {
             classes.each(&mut found);
         }
-        self.patterns.find(topic, &mut found);
+        self.patterns.find(topic, || topic.index_key(), &mut found);
+        self.templates.find(topic, || Some(topic.as_str()), &mut found);
+    }
+}
+
+/// What the key of every topic begins with that the matcher matches: its URL for a pattern, itself for a template.
+fn prefix(matcher: &Matcher) -> &str {
+    match matcher.kind() {
+        MatcherKind::Pattern(pattern) => pattern.literal_prefix().unwrap_or_default(),
+        MatcherKind::Template(template) => template.literal_prefix(),
+        MatcherKind::Any | MatcherKind::Exact(_) => "",
     }
 }
 
@@ -130,8 +143,8 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn insert(&mut self, matcher: &Matcher, prefix: Option<&str>, class: ClassId) {
-        let prefix = prefix.unwrap_or_default();
+    fn insert(&mut self, matcher: &Matcher, class: ClassId) {
+        let prefix = prefix(matcher);
         if !self.by_prefix.contains_key(prefix) {
             *self.lengths.entry(prefix.len()).or_default() += 1;
         }
@@ -142,8 +155,8 @@ impl Patterns {
         group.entry(matcher.clone()).or_default().insert(class);
     }
 
-    fn remove(&mut self, matcher: &Matcher, prefix: Option<&str>, class: ClassId) {
-        let prefix = prefix.unwrap_or_default();
+    fn remove(&mut self, matcher: &Matcher, class: ClassId) {
+        let prefix = prefix(matcher);
         let Some(group) = self.by_prefix.get_mut(prefix) else { return };
         if group.get_mut(matcher).is_some_and(|classes| classes.remove(class)) {
             group.remove(matcher);
@@ -160,12 +173,17 @@ impl Patterns {
         }
     }
 
-    fn find(&mut self, topic: &TopicView<'_>, found: &mut impl FnMut(ClassId)) {
+    fn find<'a>(
+        &mut self,
+        topic: &TopicView<'_>,
+        key: impl FnOnce() -> Option<&'a str>,
+        found: &mut impl FnMut(ClassId),
+    ) {
         if self.by_prefix.is_empty() {
             return;
         }
         if !self.cache.contains_key(topic.as_str()) {
-            let matching = self.search(topic);
+            let matching = key().map(|key| self.search(topic, key)).unwrap_or_default();
             if self.cache.len() >= CACHED_TOPICS {
                 self.cache.clear();
             }
@@ -173,8 +191,7 @@ impl Patterns {
         }
         let matching = self.cache.get(topic.as_str()).map_or(&[][..], |matching| matching);
         for matcher in matching {
-            if let MatcherKind::Pattern(pattern) = matcher.kind()
-                && let Some(group) = self.by_prefix.get(pattern.literal_prefix().unwrap_or_default())
+            if let Some(group) = self.by_prefix.get(prefix(matcher))
                 && let Some(classes) = group.get(matcher)
             {
                 classes.each(found);
@@ -182,8 +199,7 @@ impl Patterns {
         }
     }
 
-    fn search(&self, topic: &TopicView<'_>) -> Vec<Matcher> {
-        let Some(key) = topic.index_key() else { return Vec::new() };
+    fn search(&self, topic: &TopicView<'_>, key: &str) -> Vec<Matcher> {
         let prefixes = self.lengths.keys().filter_map(|length| key.get(..*length));
         let groups = prefixes.filter_map(|prefix| self.by_prefix.get(prefix));
         groups.flat_map(HashMap::keys).filter(|matcher| matcher.matches(topic)).cloned().collect()
@@ -214,6 +230,7 @@ mod tests {
         let exact = Matcher::exact("https://example.com/books/1").unwrap();
         let pattern = Matcher::url_pattern("/books/:id", &hub).unwrap();
         let other = Matcher::url_pattern("/reviews/:id", &hub).unwrap();
+        let template = Matcher::selector("https://example.com/books/{id}").unwrap();
         let mut index = Index::default();
         for (matcher, class) in
             [(&Matcher::any(), 1), (&exact, 2), (&exact, 3), (&pattern, 4), (&pattern, 5), (&other, 6)]
@@ -221,6 +238,11 @@ mod tests {
             index.insert(matcher, class);
         }
         assert_eq!(found(&mut index, "https://example.com/books/1"), [1, 2, 3, 4, 5]);
+        index.insert(&template, 8);
+        assert_eq!(found(&mut index, "https://example.com/books/2"), [1, 4, 5, 8]);
+        assert_eq!(found(&mut index, "https://example.com/books/{id}"), [1, 4, 5, 8]);
+        index.remove(&template, 8);
+        assert!(index.templates.by_prefix.is_empty());
         assert_eq!(found(&mut index, "/reviews/9"), [1, 6]);
         index.insert(&pattern, 7);
         assert_eq!(found(&mut index, "/books/1"), [1, 4, 5, 7]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use petasos_protocol::{HubUrl, Matcher, TopicView};
+use petasos_protocol::{HubUrl, Matcher, Topic, TopicView};
 
 use crate::event::Event;
 
@@ -11,11 +11,19 @@ use crate::event::Event;
 pub(crate) struct Interest {
     matchers: Box<[Matcher]>,
     grants: Arc<[Matcher]>,
+    /// Whether the subscriber speaks an earlier generation of the protocol.
+    is_earlier: bool,
 }
 
 impl Interest {
     pub(crate) fn new(matchers: Vec<Matcher>, grants: Arc<[Matcher]>) -> Self {
-        Self { matchers: matchers.into(), grants }
+        Self { matchers: matchers.into(), grants, is_earlier: false }
+    }
+
+    /// Says whether the subscriber speaks an earlier generation of the protocol.
+    pub(crate) fn of_earlier(mut self, is_earlier: bool) -> Self {
+        self.is_earlier = is_earlier;
+        self
     }
 
     pub(crate) fn matchers(&self) -> &[Matcher] {
@@ -26,12 +34,22 @@ impl Interest {
         &self.grants
     }
 
+    /// Whether the event is in the subscriber's generation of the protocol, if it is in one at all.
+    pub(crate) fn speaks(&self, event: &Event) -> bool {
+        self.is_earlier || !event.is_for_earlier()
+    }
+
     /// Whether the event goes to such a subscriber: a matcher selects it and, if it is private, a grant allows it (AUTH.5).
     pub(crate) fn admits(&self, event: &Event, hub: &HubUrl) -> bool {
-        let views: Vec<TopicView<'_>> =
-            event.topics().iter().map(|topic| TopicView::new(topic.as_str(), hub)).collect();
-        any_matches(&self.matchers, &views) && (!event.is_private() || any_matches(&self.grants, &views))
+        self.speaks(event)
+            && any_matches(&self.matchers, &views(event.topics(), hub))
+            && (!event.is_private() || any_matches(&self.grants, &views(event.names(), hub)))
     }
+}
+
+/// Topics prepared for matching.
+pub(crate) fn views<'a>(topics: &'a [Topic], hub: &'a HubUrl) -> Vec<TopicView<'a>> {
+    topics.iter().map(|topic| TopicView::new(topic.as_str(), hub)).collect()
 }
 
 /// Whether one of the matchers matches one of the topics.

@@ -7,6 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::subscribe::EARLIER_LAST_EVENT_ID;
 use super::{HubBody, allow as allow_methods};
 use crate::builder::Policy;
 
@@ -27,7 +28,11 @@ pub(crate) fn allow(policy: &Policy, request: &HeaderMap, response: &mut HeaderM
     } else {
         return;
     }
-    response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Link, Mercure-Last-Event-ID"));
+    let exposed = match response.contains_key(EARLIER_LAST_EVENT_ID) {
+        true => "Link, Mercure-Last-Event-ID, Last-Event-ID",
+        false => "Link, Mercure-Last-Event-ID",
+    };
+    response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
 }
 
 /// The answer to a preflight; [`allow`] decides whether the origin may use it.

@@ -10,6 +10,7 @@ use petasos_protocol::metadata::{self, ResourceMetadata};
 
 mod authorize;
 mod body;
+mod compat;
 pub use body::HubBody;
 mod cors;
 mod host;
@@ -73,7 +74,9 @@ impl Hub {
         B: Body<Data = Bytes>,
         B::Error: std::fmt::Display,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // Before anything else, so that nothing that logs or repeats the URL can show it.
+        compat::take_query_token(&mut parts);
         let outcome = match host::check(&self.inner.policy.hosts, &parts) {
             Ok(()) => self.route(&parts, body).await,
             Err(problem) => Err(problem),

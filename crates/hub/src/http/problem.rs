@@ -46,6 +46,11 @@ impl Problem {
         }
     }
 
+    /// Says something else.
+    pub(crate) fn because(self, detail: String) -> Self {
+        Self { detail, ..self }
+    }
+
     pub(crate) fn insufficient_scope(hub: &HubUrl, detail: impl Into<String>) -> Self {
         Self {
             challenge: challenge(hub, Some("insufficient_scope")),

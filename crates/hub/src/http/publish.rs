@@ -2,9 +2,10 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode, request};
+use petasos_protocol::compat::admit;
 use petasos_protocol::{Topic, parse_publish};
 
-use super::{HubBody, Problem};
+use super::{HubBody, Problem, compat};
 use crate::hub::Hub;
 
 impl Hub {
@@ -14,9 +15,16 @@ impl Hub {
         form: &[u8],
     ) -> Result<Response<HubBody>, Problem> {
         // The form is judged before the token: an invalid topic is a 400 whoever asks (PUB.3).
-        let update = parse_publish(form, &self.inner.url, &self.inner.policy.publish_limits)?;
-        let token = self.inner.publisher(&parts.headers).await?;
-        self.inner.require_publish(&token, update.topics().iter().map(Topic::as_str))?;
+        let (url, policy) = (&self.inner.url, &self.inner.policy);
+        let mut update = parse_publish(form, url, &policy.publish_limits)?;
+        let token = self.inner.publisher(parts).await?;
+        if token.claims().is_earlier {
+            let (claims, limits) = (token.claims(), &policy.publish_limits);
+            let admitted = admit(update, form, claims, policy.compat, url, limits);
+            update = admitted.map_err(|refusal| compat::refused(url, &refusal))?;
+        } else {
+            self.inner.require_publish(&token, update.topics().iter().map(Topic::as_str))?;
+        }
         // A line break is in no issuer that anybody trusts.
         let publisher = format!("{}\n{}", token.issuer(), token.subject());
         let id = self.publish_as(&publisher, update, idempotency_key(parts)?).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
+use petasos_protocol::compat::Generation;
 use petasos_protocol::{Cursor, parse_subscribe};
 
 use super::{HubBody, Problem};
@@ -58,17 +59,21 @@ impl Hub {
     ) -> Result<Subscription, Problem> {
         let inner = &self.inner;
         let request = parse_subscribe(parts.uri.query(), form, &inner.url, &inner.policy.subscribe_limits)?;
-        let token = inner.subscriber(&parts.headers).await?;
+        let token = inner.subscriber(parts, request.generation).await?;
         let grants = token.as_ref().map_or_else(|| Arc::from([]), |token| Arc::clone(token.subscribe()));
         let mut headers = stream_headers();
         let start = match header_cursor(&parts.headers).or(request.cursor) {
             None => Start::Live,
             Some(cursor) => inner.resolve(&cursor, &mut headers).await?,
         };
+        let is_earlier = request.generation != Generation::Current;
+        if is_earlier && let Some(answer) = headers.get(&LAST_EVENT_ID).cloned() {
+            headers.insert(EARLIER_LAST_EVENT_ID, answer);
+        }
         Ok(Subscription {
-            interest: Arc::new(Interest::new(request.matchers, grants)),
+            interest: Arc::new(Interest::new(request.matchers, grants).of_earlier(is_earlier)),
             start,
-            expires: inner.end_of_life(token.as_ref().map(|token| token.expires())),
+            expires: inner.end_of_life(token.as_ref().and_then(|token| token.expires())),
             guard: None,
             token,
             headers,
@@ -158,6 +163,7 @@ fn stream_headers() -> HeaderMap {
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("mercure-last-event-id");
+pub(super) const EARLIER_LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EARLIEST: HeaderValue = HeaderValue::from_static("earliest");
 
 #[cfg(test)]

@@ -24,8 +24,7 @@ pub(crate) async fn run(
     unread: usize,
 ) -> io::Result<()> {
     if unread > 0 {
-        // Whatever it is, there is no answer to it behind a stream that never ends, and the head says so (RFC 9112
-        // section 9.6).
+        // Bytes that hyper read are gone: a second request, pipelined behind a stream that never ends, has no answer.
         tracing::debug!(unread, "a client sent data behind its subscription; it is ignored");
     }
     let socket = SockRef::from(&stream);

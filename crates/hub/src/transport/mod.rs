@@ -19,8 +19,6 @@ use petasos_protocol::EventId;
 
 use crate::event::Event;
 
-pub mod conformance;
-pub mod file;
 mod memory;
 pub use memory::{Memory, MemoryLimits};
 
@@ -121,16 +119,16 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Why an event did not become part of the history.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     /// The transport is being closed.
     #[error("the history is closed")]
     Closed,
-    /// There is no space; it may return, and appending is worth another try then.
+    /// There is no space; it may return.
     #[error("the history has no space left: {0}")]
     Full(String),
-    /// The storage failed. If it failed to say whether it has the event, a restart may find it.
+    /// The storage failed.
     #[error("the history cannot be written: {0}")]
     Storage(String),
 }

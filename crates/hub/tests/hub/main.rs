@@ -7,14 +7,17 @@
     reason = "a test may end by a panic, and its helpers too"
 )]
 
+/// Whether hubs serve the earlier generations too; `hub_compat` says yes.
+const COMPAT: bool = false;
+
 mod activity; // ACT: events and web API of active subscriptions
+mod earlier; // requests of earlier generations of the protocol
+mod generations; // who receives what across generations
 mod keys; // AUTH.2: issuers, public keys, key sets
 mod limits; // connection limits, hosts, lifetime, shutdown
 mod publish; // PUB: forms, topics, answers
 mod reconnect; // REC: cursors, replay
-mod sockets; // clients that behave in every way that clients do, each named in the design
-mod streams; // both delivery paths, slow readers, shutdown
+mod streams; // sockets: takeover, half-close, HTTP/2, slow readers, shutdown
 mod subscribe; // SUB: matchers, heads, CORS
 mod support;
-mod tls; // TLS: both protocols, the same bytes on all paths
 mod tokens; // AUTH: presentation, verification, private updates

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use petasos_hub::{Hub, HubBuilder, Key, server};
 use petasos_protocol::HubUrl;
+use petasos_protocol::compat::Compat;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -28,10 +29,6 @@ pub struct Served {
 
 impl Served {
     pub fn start(describe: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
-        Self::start_with(None, describe)
-    }
-
-    pub fn start_with(tls: Option<server::Tls>, describe: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let guard = runtime.enter();
@@ -39,6 +36,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let url = HubUrl::parse(&format!("http://{address}/.well-known/mercure")).unwrap();
         let builder = Hub::builder().public_url(url).anonymous(true).shards(2);
+        let builder = builder.compat(Compat { selectors: crate::COMPAT, targets: crate::COMPAT });
         let builder =
             builder.publisher_key(Key::hs256(SECRET).unwrap()).subscriber_key(Key::hs256(SECRET).unwrap());
         let hub = describe(builder).build().unwrap();
@@ -52,11 +50,7 @@ impl Served {
             // Either way it is time to stop.
             drop(stopped.await);
         };
-        let (served, other) = (hub.clone(), Service(other));
-        let task = match tls {
-            None => tokio::spawn(server::serve(listener, served, other, shutdown)),
-            Some(tls) => tokio::spawn(server::serve_tls(listener, tls, served, other, shutdown)),
-        };
+        let task = tokio::spawn(server::serve(listener, hub.clone(), Service(other), shutdown));
         drop(guard);
         Self { hub, address, stop: Some(stop), runtime: Some(runtime), task: Some(task) }
     }
@@ -113,7 +107,7 @@ impl Served {
 
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Client { stream, buffer: Vec::new(), head: String::new() }
     }
 
@@ -223,12 +217,6 @@ impl Client {
         let status = head[9..12].parse().unwrap();
         let body = String::from_utf8(self.rest()).unwrap();
         Reply { status, head, body }
-    }
-
-    /// Waits for the end of the stream; an error if it is a reset.
-    pub fn end(&mut self) -> io::Result<Vec<u8>> {
-        self.stream.read_to_end(&mut self.buffer)?;
-        Ok(std::mem::take(&mut self.buffer))
     }
 
     fn fill(&mut self) -> usize {

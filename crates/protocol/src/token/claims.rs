@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::{GrantLimits, Grants, TokenError, json};
-use crate::HubUrl;
+use crate::compat::{self, Compat};
+use crate::{HubUrl, TopicView};
 
 /// What a token claims, as far as a hub cares. Members that only bind issuers are not demanded.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// When it expires, in seconds since the epoch.
+    /// When it expires, in seconds since the epoch; `u64::MAX` if never, which only tokens of earlier generations may say.
     pub exp: u64,
     /// When it begins to be valid, in seconds since the epoch.
     pub nbf: Option<u64>,
@@ -21,6 +22,8 @@ pub struct Claims {
     pub sub: Option<String>,
     /// What it allows.
     pub grants: Grants,
+    /// Whether it is of an earlier generation of the protocol.
+    pub is_earlier: bool,
 }
 
 /// What a hub expects of a token, and when.
@@ -55,10 +58,28 @@ impl Claims {
             aud: audience(claims.get("aud"))?,
             sub: text(&claims, "sub")?,
             grants: Grants::parse(claims.get("authorization_details"), hub, limits)?,
+            is_earlier: false,
         })
     }
 
-    /// Judges the claims at a time (AUTH.2).
+    /// Reads a payload of an earlier generation whose signature was checked: a `mercure` claim, and `exp` if it likes.
+    ///
+    /// # Errors
+    /// [`TokenError`] if the claim is missing or malformed.
+    pub fn parse_earlier(payload: &[u8], compat: Compat, limits: &GrantLimits) -> Result<Self, TokenError> {
+        compat::parse_claims(payload, compat, limits)
+    }
+
+    /// What documents about a subscription say of the subscriber (ACT.3). Earlier generations say the same of each.
+    #[must_use]
+    pub fn payload(&self, matcher: &TopicView<'_>) -> Option<&Value> {
+        if self.is_earlier {
+            return self.grants.details.iter().find(|detail| detail.subscribe)?.payload.as_ref();
+        }
+        self.grants.payload(matcher)
+    }
+
+    /// Judges the claims at a time (AUTH.2). Tokens of earlier generations name neither audience nor issuer.
     ///
     /// # Errors
     /// [`TokenError`] for the first that does not hold.
@@ -68,6 +89,9 @@ impl Claims {
         }
         if self.nbf.is_some_and(|nbf| nbf > expected.now.saturating_add(expected.leeway)) {
             return Err(TokenError::NotYet);
+        }
+        if self.is_earlier {
+            return Ok(());
         }
         if !self.aud.iter().any(|audience| expected.audience.contains(audience)) {
             return Err(TokenError::Audience);
@@ -89,7 +113,11 @@ pub fn issuer(payload: &[u8]) -> Result<Option<String>, TokenError> {
     text(&claims, "iss")
 }
 
-fn time(claims: &Value, name: &'static str, round: fn(f64) -> f64) -> Result<Option<u64>, TokenError> {
+pub(crate) fn time(
+    claims: &Value,
+    name: &'static str,
+    round: fn(f64) -> f64,
+) -> Result<Option<u64>, TokenError> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     if let Some(seconds) = value.as_u64() {
         return if seconds <= LATEST { Ok(Some(seconds)) } else { Err(TokenError::Member(name)) };
@@ -99,7 +127,7 @@ fn time(claims: &Value, name: &'static str, round: fn(f64) -> f64) -> Result<Opt
     seconds.map(|seconds| Some(seconds as u64)).ok_or(TokenError::Member(name))
 }
 
-fn text(claims: &Value, name: &'static str) -> Result<Option<String>, TokenError> {
+pub(crate) fn text(claims: &Value, name: &'static str) -> Result<Option<String>, TokenError> {
     match claims.get(name) {
         None => Ok(None),
         Some(value) => value.as_str().map(|text| Some(text.to_owned())).ok_or(TokenError::Member(name)),
@@ -127,7 +155,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::TopicView;
 
     fn hub() -> HubUrl {
         HubUrl::parse("https://example.com/.well-known/mercure").unwrap()

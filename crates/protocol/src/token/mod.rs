@@ -7,9 +7,10 @@ mod build;
 pub use build::ClaimsBuilder;
 mod claims;
 pub use claims::{Claims, Expected, issuer};
+pub(crate) use claims::{text, time};
 mod grants;
 pub use grants::{DETAIL_TYPE, GrantDetail, GrantLimits, Grants};
-mod json;
+pub(crate) mod json;
 mod jws;
 pub use jws::{Header, Jws, split};
 

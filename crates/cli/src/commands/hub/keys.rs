@@ -44,16 +44,17 @@ pub(super) fn trust(
     builder = subscriber.keys.into_iter().fold(builder, HubBuilder::subscriber_key);
     builder = subscriber.sets.into_iter().fold(builder, HubBuilder::subscriber_keys);
     for table in &config.issuers {
-        let issuer = issuer(table).with_context(|| format!("[[issuers]] {:?} cannot be used", table.name))?;
+        let issuer = issuer(table, may_be_short(config))
+            .with_context(|| format!("[[issuers]] {:?} cannot be used", table.name))?;
         builder = builder.issuer(issuer);
     }
     Ok(builder)
 }
 
-fn issuer(table: &IssuerTable) -> anyhow::Result<Issuer> {
+fn issuer(table: &IssuerTable, may_be_short: bool) -> anyhow::Result<Issuer> {
     let purpose = |texts: &KeyTexts| {
         let alg = texts.alg.as_deref().unwrap_or("HS256");
-        let keys = texts.key.iter().map(|text| key(text, alg)).collect::<Result<_, _>>()?;
+        let keys = texts.key.iter().map(|text| key(text, alg, may_be_short)).collect::<Result<_, _>>()?;
         let sets = texts.jwks.iter().map(|place| set(place)).collect::<Result<_, _>>()?;
         anyhow::Ok(Purpose { keys, sets })
     };
@@ -84,7 +85,8 @@ impl Purpose {
         let mut purpose = Self::default();
         if let Some(text) = secret.or(config.text(name)) {
             let algorithm = config.text(alg).unwrap_or_default();
-            let key = key(text, algorithm).map_err(|error| config.wrong(name, &error.to_string()))?;
+            let key = key(text, algorithm, may_be_short(config))
+                .map_err(|error| config.wrong(name, &error.to_string()))?;
             purpose.keys.push(key);
         }
         if let Some(place) = config.text(jwks) {
@@ -99,14 +101,20 @@ impl Purpose {
     }
 }
 
+/// Publishers of earlier generations may have secrets that no hub would take today; the hub warns of them.
+fn may_be_short(config: &Config) -> bool {
+    !config.list("compat").is_empty()
+}
+
 /// A key from its text, or from the file that `@` names.
-fn key(text: &str, algorithm: &str) -> anyhow::Result<Key> {
+fn key(text: &str, algorithm: &str, may_be_short: bool) -> anyhow::Result<Key> {
     let algorithm: Algorithm = algorithm.parse()?;
-    let Some(path) = text.strip_prefix('@') else { return Ok(Key::new(text.as_bytes(), algorithm)?) };
+    let make = if may_be_short { Key::maybe_short } else { Key::new };
+    let Some(path) = text.strip_prefix('@') else { return Ok(make(text.as_bytes(), algorithm)?) };
     let material = std::fs::read(path).with_context(|| format!("{path} cannot be read"))?;
     // Editors end files with a line break that belongs to no secret.
     let end = material.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
-    Ok(Key::new(&material[..end], algorithm)?)
+    Ok(make(&material[..end], algorithm)?)
 }
 
 fn set(place: &str) -> anyhow::Result<KeySet> {

@@ -1,36 +1,11 @@
 //! From the configuration to a hub.
 
-use petasos_hub::server::Tls;
-use petasos_hub::{BacklogLimits, ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
+use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
+use petasos_protocol::compat::{Compat, Generation};
 use petasos_protocol::{EventId, HubUrl, PublishLimits, SubscribeLimits};
 
 use super::{keys, site};
 use crate::config::Config;
-
-/// The certificate, if there is one.
-///
-/// # Errors
-/// If it cannot be used, or if one of the two options is missing.
-pub(super) fn tls(config: &Config) -> anyhow::Result<Option<Tls>> {
-    match (config.text("tls-cert"), config.text("tls-key")) {
-        (None, None) => Ok(None),
-        (Some(certificate), Some(key)) => {
-            let tls = Tls::from_pem_files(certificate.as_ref(), key.as_ref());
-            Ok(Some(tls.map_err(|error| config.wrong("tls-cert", &error.to_string()))?))
-        }
-        (Some(_), None) => {
-            Err(config.wrong("tls-cert", "it needs its key: set --tls-key (PETASOS_TLS_KEY) too"))
-        }
-        (None, Some(_)) => {
-            Err(config.wrong("tls-key", "it needs its certificate: set --tls-cert (PETASOS_TLS_CERT) too"))
-        }
-    }
-}
-
-fn backlog(config: &Config) -> anyhow::Result<BacklogLimits> {
-    let max_stall_ms = u64::try_from(config.time("max-stall")?.as_millis())?;
-    Ok(BacklogLimits { max_bytes: config.size("max-backlog")?, max_stall_ms, ..BacklogLimits::default() })
-}
 
 /// Describes the hub that the configuration asks for.
 ///
@@ -53,6 +28,7 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
     let builder = urls.iter().cloned().fold(Hub::builder(), HubBuilder::public_url);
     let builder = keys::trust(builder, config, secret)?
         .hosts(hosts)
+        .compat(generations(config)?)
         .anonymous(config.is_on("anonymous"))
         .subscriptions(config.is_on("subscriptions"))
         .cors_origins(config.list("cors-origin").iter().cloned())
@@ -67,7 +43,6 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
         .max_head(head)
         .publish_limits(publish)
         .subscribe_limits(subscribe)
-        .backlog_limits(backlog(config)?)
         .connection_limits(ConnectionLimits {
             total: config.limit("max-subscribers")?,
             per_address: config.limit("max-subscribers-per-address")?,
@@ -82,6 +57,12 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
         Some(shards) => builder.shards(shards),
         None => builder,
     })
+}
+
+/// The earlier generations of the protocol that are served.
+fn generations(config: &Config) -> anyhow::Result<Compat> {
+    let parsed = config.list("compat").iter().map(|name| name.parse::<Generation>());
+    parsed.collect::<Result<_, _>>().map_err(|error| config.wrong("compat", &error.to_string()))
 }
 
 fn at_most(config: &Config, name: &str, most: usize) -> anyhow::Result<usize> {

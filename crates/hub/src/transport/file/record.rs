@@ -6,9 +6,10 @@
 //!  8  u64  sequence number
 //! 16  u64  when it was appended, seconds since the Unix epoch
 //! 24  u32  flushed: everything before this offset of the segment was durable before this record was written
-//! 28  u16  number of topics
+//! 28  u16  number of topics, those of the audience included
 //! 30  u16  length of the id
-//! 32  u32  flags: bit 0 = private
+//! 32  u32  flags: bit 0 = private, bit 1 = for earlier generations, bits 16 to 31 = how many of the topics, the last ones,
+//!          are the audience
 //! 36  id, then each topic (u16 length, bytes), then the frame
 //! ```
 //! All numbers are little-endian.
@@ -26,23 +27,17 @@ pub(super) struct Record<'a> {
     pub(super) seq: u64,
     pub(super) at: u64,
     pub(super) flushed: u32,
-    pub(super) private: bool,
+    flags: u32,
     pub(super) id: &'a str,
     topic_count: u16,
     topics: &'a [u8],
     frame: Range<usize>,
-    bytes: &'a [u8],
 }
 
 impl Record<'_> {
     /// How many bytes it takes.
     pub(super) fn size(&self) -> usize {
         self.frame.end
-    }
-
-    /// What it was parsed from.
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes
     }
 
     /// The event; `bytes` is what the record was parsed from.
@@ -54,7 +49,12 @@ impl Record<'_> {
             let topic = fields.text().and_then(|topic| Topic::within(topic, usize::MAX).ok());
             topics.push(topic.ok_or(Flaw::Bad("a topic of it is no topic"))?);
         }
-        Ok(Event::from_parts(id, topics.into(), self.private, bytes.slice(self.frame.clone())))
+        let audience = usize::try_from(self.flags >> AUDIENCE).unwrap_or(usize::MAX);
+        let own = topics.len().checked_sub(audience).ok_or(Flaw::Bad("its audience is larger than it"))?;
+        let audience = topics.split_off(own);
+        let (private, frame) = (self.flags & PRIVATE != 0, bytes.slice(self.frame.clone()));
+        let event = Event::from_parts(id, topics.into(), private, frame);
+        Ok(event.with_audience(audience.into()).with_for_earlier(self.flags & FOR_EARLIER != 0))
     }
 }
 
@@ -65,15 +65,6 @@ pub(super) enum Flaw {
     Short(usize),
     /// They are something else.
     Bad(&'static str),
-}
-
-impl Flaw {
-    pub(super) fn reason(self) -> &'static str {
-        match self {
-            Self::Short(_) => "it is cut off",
-            Self::Bad(reason) => reason,
-        }
-    }
 }
 
 /// Parses the record that `bytes` begin with.
@@ -103,17 +94,7 @@ fn fields(record: &[u8]) -> Option<Record<'_>> {
         fields.text()?;
     }
     let frame = record.len() - fields.0.len()..record.len();
-    Some(Record {
-        seq,
-        at,
-        flushed,
-        private: flags & PRIVATE != 0,
-        id,
-        topic_count,
-        topics,
-        frame,
-        bytes: record,
-    })
+    Some(Record { seq, at, flushed, flags, id, topic_count, topics, frame })
 }
 
 /// The head of a record without what needs its end: enough to tell a candidate from noise.
@@ -141,11 +122,11 @@ pub(super) struct Place {
 
 /// Whether an event can be a record at all.
 pub(super) fn fits(event: &Event) -> bool {
-    let topics: usize = event.topics().iter().map(|topic| topic.as_str().len() + 2).sum();
+    let topics: usize = topics(event).map(|topic| topic.as_str().len() + 2).sum();
     let size = HEAD + event.id().as_str().len() + topics + event.frame().len();
-    let texts = event.topics().iter().map(Topic::as_str).chain([event.id().as_str()]);
+    let texts = topics(event).map(Topic::as_str).chain([event.id().as_str()]);
     size <= MAX_RECORD
-        && u16::try_from(event.topics().len()).is_ok()
+        && u16::try_from(topics(event).count()).is_ok()
         && texts.into_iter().all(|text| u16::try_from(text.len()).is_ok())
 }
 
@@ -156,11 +137,11 @@ pub(super) fn encode(event: &Event, place: Place, seed: u32, out: &mut Vec<u8>) 
     out.extend_from_slice(&place.seq.to_le_bytes());
     out.extend_from_slice(&place.at.to_le_bytes());
     out.extend_from_slice(&place.flushed.to_le_bytes());
-    out.extend_from_slice(&short(event.topics().len()));
+    out.extend_from_slice(&short(topics(event).count()));
     out.extend_from_slice(&short(event.id().as_str().len()));
-    out.extend_from_slice(&(if event.is_private() { PRIVATE } else { 0 }).to_le_bytes());
+    out.extend_from_slice(&flags(event).to_le_bytes());
     out.extend_from_slice(event.id().as_str().as_bytes());
-    for topic in event.topics() {
+    for topic in topics(event) {
         out.extend_from_slice(&short(topic.as_str().len()));
         out.extend_from_slice(topic.as_str().as_bytes());
     }
@@ -169,6 +150,18 @@ pub(super) fn encode(event: &Event, place: Place, seed: u32, out: &mut Vec<u8>) 
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
     let checksum = checksum(&out[start..], seed);
     out[start + 4..start + PREFIX].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The topics, then the audience.
+fn topics(event: &Event) -> impl Iterator<Item = &Topic> {
+    event.topics().iter().chain(event.audience())
+}
+
+fn flags(event: &Event) -> u32 {
+    let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+    // An event that fits has no more topics than 16 bits count.
+    let audience = u32::try_from(event.audience().len()).unwrap_or_default() << AUDIENCE;
+    audience | flag(event.is_private(), PRIVATE) | flag(event.is_for_earlier(), FOR_EARLIER)
 }
 
 fn short(length: usize) -> [u8; 2] {
@@ -226,6 +219,8 @@ pub(super) const HEAD: usize = 36;
 /// A hundred times what an update may be by default; beyond that, a length is noise.
 const MAX_RECORD: usize = 256 << 20;
 const PRIVATE: u32 = 1;
+const FOR_EARLIER: u32 = 2;
+const AUDIENCE: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -237,7 +232,8 @@ mod tests {
         let update = Update::new(Topic::new("https://example.com/books/1").unwrap())
             .with_alternate(Topic::new("https://example.com/b\u{fc}cher").unwrap())
             .with_data("{\n}")
-            .with_private(true);
+            .with_private(true)
+            .with_audience(vec![Topic::new("foo").unwrap(), Topic::new("bar").unwrap()]);
         Event::new(EventId::new("urn:uuid:1").unwrap(), &update)
     }
 
