@@ -4,65 +4,52 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use petasos_hub::{Clock, Hosts, Hub, HubBody, Key, KeySet, KeySetSource};
 use petasos_protocol::HubUrl;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-/// A request as a fuzzer describes it: names of methods and headers that matter are as likely as any others.
-#[derive(Arbitrary, Debug)]
-struct Wish<'a> {
-    method: u8,
-    other_method: &'a str,
-    path: u8,
-    other_path: &'a str,
-    query: &'a str,
-    headers: Vec<(u8, &'a str, &'a [u8])>,
-    body: &'a [u8],
+/// A request, written as in HTTP/1.1 but with any line breaks. `Bearer {...}` and a cookie that holds `{...}` are signed
+/// first: what is behind the signature is reached too.
+fn request(bytes: &[u8]) -> Option<Request<Full<Bytes>>> {
+    let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap_or(bytes.len());
+    let mut lines = bytes[..end].split(|byte| *byte == b'\n');
+    let first = std::str::from_utf8(lines.next()?).ok()?;
+    let (method, target) = first.split_once(' ')?;
+    let body = Bytes::copy_from_slice(bytes.get(end + 2..).unwrap_or_default());
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
+    *request.uri_mut() = target.parse::<Uri>().ok()?;
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        let value = signed(line[colon + 1..].trim_ascii());
+        request.headers_mut().append(name, HeaderValue::from_bytes(&value).ok()?);
+    }
+    Some(request)
 }
 
-const METHODS: &[&str] = &["GET", "POST", "QUERY", "HEAD", "OPTIONS", "DELETE"];
-const PATHS: &[&str] = &[
-    "/.well-known/mercure",
-    "/.well-known/mercure/subscriptions",
-    "/.well-known/mercure/subscriptions/exact/x",
-    "/.well-known/oauth-protected-resource/.well-known/mercure",
-];
-const HEADERS: &[&str] = &[
-    "authorization",
-    "cookie",
-    "content-type",
-    "content-length",
-    "host",
-    "idempotency-key",
-    "if-none-match",
-    "last-event-id",
-    "origin",
-    "referer",
-];
-
-impl Wish<'_> {
-    fn request(&self) -> Option<Request<Full<Bytes>>> {
-        let method = METHODS.get(usize::from(self.method)).unwrap_or(&self.other_method);
-        let path = PATHS.get(usize::from(self.path)).unwrap_or(&self.other_path);
-        let mut request = Request::new(Full::new(Bytes::copy_from_slice(self.body)));
-        *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
-        *request.uri_mut() = format!("{path}?{}", self.query).parse::<Uri>().ok()?;
-        for (known, other, value) in &self.headers {
-            let name = HEADERS.get(usize::from(*known)).unwrap_or(other);
-            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            // The value that makes the rest of the request matter.
-            let value: &[u8] = if value.is_empty() { b"application/x-www-form-urlencoded" } else { value };
-            request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
-        }
-        Some(request)
+/// Puts a token in the place of the claims that a header holds, if it holds any.
+fn signed(value: &[u8]) -> Vec<u8> {
+    let (Some(start), Some(end)) =
+        (value.iter().position(|byte| *byte == b'{'), value.iter().rposition(|byte| *byte == b'}'))
+    else {
+        return value.to_vec();
+    };
+    if end < start {
+        return value.to_vec();
     }
+    let parts = [&b"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}"[..], &value[start..=end]];
+    let input = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let key = EncodingKey::from_secret(SECRET);
+    let signature = crypto::sign(input.as_bytes(), &key, Algorithm::HS256).expect("any secret will do");
+    [&value[..start], input.as_bytes(), b".", signature.as_bytes(), &value[end + 1..]].concat()
 }
 
 /// Any request gets an answer, and every error says what is wrong.
@@ -71,7 +58,7 @@ pub fn hub_request(bytes: &[u8]) {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let hub = Hub::builder()
             .public_url(HubUrl::parse("http://localhost/.well-known/mercure").expect("a constant URL"))
-            .publisher_key(Key::hs256(&[7; 32]).expect("a constant key"))
+            .publisher_key(Key::hs256(SECRET).expect("a constant key"))
             .anonymous(true)
             .subscriptions(true)
             .hosts(Hosts::Loopback)
@@ -79,15 +66,16 @@ pub fn hub_request(bytes: &[u8]) {
             .shards(1);
         (runtime, hub.build().expect("a hub"))
     });
-    let Ok(wish) = Wish::arbitrary(&mut Unstructured::new(bytes)) else { return };
-    let Some(request) = wish.request() else { return };
+    let Some(request) = request(bytes) else { return };
     let (runtime, hub) = &*HUB;
     runtime.block_on(async {
         let response = hub.handle(request).await;
-        assert_ne!(response.status().as_u16(), 500, "{wish:?}");
+        assert_ne!(response.status().as_u16(), 500);
         if response.status().is_client_error() || response.status().is_server_error() {
             problem(response).await;
         }
+        // What it has to tell of subscriptions does not pile up.
+        tokio::task::yield_now().await;
     });
 }
 
@@ -152,3 +140,5 @@ impl Clock for Hours {
         1_800_000_000
     }
 }
+
+const SECRET: &[u8] = &[7; 32];
