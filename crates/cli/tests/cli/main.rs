@@ -4,6 +4,7 @@
 mod completions; // what shells are told
 mod configuration; // flags, variables, the file, and what each option does
 mod dev; // the hub for one's own machine, and its debugger
+mod keysets; // key sets of login servers
 mod operators; // health and metrics
 mod pages; // commands that the documentation shows
 mod shell; // token, publish and subscribe
