@@ -26,14 +26,44 @@ fn every_response_about_a_book_announces_the_hub() {
         ("GET", missing, &[], "", 404),
         ("DELETE", missing, &[], "", 404),
         ("TRACE", item, &[], "", 405),
+        ("OPTIONS", item, &[], "", 204),
         ("GET", item, &[("accept", "text/csv")], "", 406),
     ] {
         let response = http::request(method, &format!("{}{path}", shop.url), headers, body).unwrap();
         assert_eq!(response.head.status, status, "{method} {path}: {response:?}");
         let links: Vec<&str> = response.head.all("link").collect();
-        assert_eq!(links.len(), 2, "{method} {path}: {links:?}");
         assert!(links[0].ends_with("rel=\"http://www.w3.org/ns/hydra/core#apiDocumentation\""), "{links:?}");
-        assert_eq!(links[1], expected, "{method} {path}");
+        let cursor =
+            links[1].strip_prefix(&expected).and_then(|rest| rest.strip_prefix("; last-event-id=\""));
+        assert!(cursor.is_some_and(|cursor| cursor.len() > 1), "{method} {path}: {links:?}");
+        let topic = format!("<{}{path}>; rel=\"self\"", shop.url);
+        let own: &[&str] = if path == item && status == 200 { &[&topic] } else { &[] };
+        assert_eq!(&links[2..], own, "{method} {path}");
+    }
+    let preflight = [("origin", "https://a.example"), ("access-control-request-method", "PATCH")];
+    let response = http::request("OPTIONS", &format!("{}{item}", shop.url), &preflight, "").unwrap();
+    assert_eq!(response.head.all("link").count(), 1, "nobody can read it there");
+}
+
+/// What the newest event of the hub was when a response was made.
+fn cursor(response: &http::Response) -> String {
+    let link = response.head.all("link").find(|link| link.contains("rel=\"mercure\"")).unwrap();
+    link.split("last-event-id=\"").nth(1).unwrap().trim_end_matches('"').to_owned()
+}
+
+#[test]
+fn a_client_that_passes_the_last_event_id_on_misses_nothing() {
+    let shop = Bookshop::open(&[]).unwrap();
+    let mut witness = shop.books().unwrap();
+    for round in 0..2 {
+        let response = http::get(&format!("{}/books/1", shop.url)).unwrap();
+        shop.sql(&format!("UPDATE book SET title = 'missed {round}' WHERE id = 1")).unwrap();
+        assert!(witness.next_event().unwrap().data.contains(&format!("missed {round}")));
+        let url = format!("{}?match_urlpattern=/books/:id&last_event_id={}", shop.hub, cursor(&response));
+        let mut late = petasos_testkit::Stream::open(&url, &[]).unwrap();
+        let event = late.next_event().unwrap();
+        assert!(event.data.contains(&format!("missed {round}")), "{event:?}");
+        assert_eq!(cursor(&http::get(&format!("{}/books/1", shop.url)).unwrap()), event.id.unwrap());
     }
 }
 

@@ -89,4 +89,9 @@ impl Publisher for EmbeddedHub {
             }
         })
     }
+
+    /// The whole history follows nothing, while there is none.
+    fn last_event_id(&self) -> Option<String> {
+        Some(self.hub.last_event_id().map_or_else(|| "earliest".to_owned(), |id| id.to_string()))
+    }
 }

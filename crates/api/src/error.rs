@@ -14,7 +14,7 @@ pub enum Error {
     #[error("{name} cannot be used: {problem}; an example is {example}")]
     Variable {
         /// Its name.
-        name: &'static str,
+        name: String,
         /// What is wrong with it.
         problem: String,
         /// A value that would do.
@@ -44,14 +44,22 @@ pub enum Error {
     /// The hub inside the program, or the client of another one, cannot start.
     #[error("the hub cannot be used: {0}")]
     Hub(String),
+    /// What `#[resource(mercure)]` says cannot be done.
+    #[error("the resource {resource} cannot be live: {problem}")]
+    Live {
+        /// Name of the resource.
+        resource: &'static str,
+        /// The option and what is wrong with it.
+        problem: String,
+    },
     /// Serving ended by an error.
     #[error("cannot go on serving: {0}")]
     Serve(#[source] io::Error),
 }
 
 impl Error {
-    pub(crate) fn variable(name: &'static str, problem: impl Into<String>, example: &str) -> Self {
-        Self::Variable { name, problem: problem.into(), example: example.to_owned() }
+    pub(crate) fn variable(name: impl Into<String>, problem: impl Into<String>, example: &str) -> Self {
+        Self::Variable { name: name.into(), problem: problem.into(), example: example.to_owned() }
     }
 
     pub(crate) fn listen(address: SocketAddr, error: &io::Error) -> Self {

@@ -37,9 +37,31 @@
 //!
 //! # What the derive understands
 //!
-//! On the model: `#[resource(mercure)]` makes it live; `path = "/books"` and `name = "Book"` replace what is made of the
+//! On the model: `#[resource(mercure)]` makes it live, and its options say who is told what ([`live`]);
+//! `views(Short)` names other serialisations, types that are `From` the model and `Serialize`; `path = "/books"` and `name = "Book"` replace what is made of the
 //! table's name. On a field: `iri = "https://schema.org/name"`, `read_only`, `skip`, `not_blank`, `length(min = 1, max = 255)`,
 //! `range(min = 0, max = 5)`. Fields are called in documents what serde calls them.
+//!
+//! An expression with a syntax error does not compile:
+//!
+//! ```compile_fail
+//! # mod book {
+//! # use petasos::Resource;
+//! # use sea_orm::entity::prelude::*;
+//! # use serde::{Deserialize, Serialize};
+//! #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+//! #[sea_orm(table_name = "book")]
+//! #[resource(mercure = "object.owners +")] // syntax error in the expression at line 1, column 16
+//! pub struct Model {
+//!     #[sea_orm(primary_key)]
+//!     pub id: i32,
+//!     pub owners: Json,
+//! }
+//! # #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+//! # pub enum Relation {}
+//! # impl ActiveModelBehavior for ActiveModel {}
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -51,8 +73,13 @@ mod error;
 pub use error::{Error, Result};
 mod http;
 mod jsonld;
-mod live;
-pub use live::{PublishFailure, Publisher};
+pub mod client {
+    //! For programs that publish by themselves: publish, subscribe, discover, mint tokens.
+
+    pub use petasos_client::*;
+    pub use petasos_protocol::{EventId, EventType, Topic, Update};
+}
+pub mod live;
 pub mod resource;
 pub use petasos_derive::Resource;
 pub use resource::Resource;

@@ -26,6 +26,8 @@ mod http;
 pub use http::ConfigError;
 mod publisher;
 pub use publisher::{PublishError, Publisher};
+mod recording;
+pub use recording::Recording;
 mod subscriber;
 pub use subscriber::{Signal, SubscribeError, Subscriber};
 pub mod token;

@@ -12,16 +12,26 @@ use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{EventId, HubUrl, Matcher, Update, encode_publish};
 
 use crate::http::{ConfigError, Pool, pool};
+use crate::recording::Recording;
 use crate::token::{Credential, MintError, Secret, mint};
 
 /// Publishes to one hub. Share it: it keeps its connections and its token.
 pub struct Publisher {
-    uri: Uri,
-    pool: Pool,
+    way: Way,
     credential: Credential,
     /// The first one is also the issuer of the tokens that are made.
     audience: Vec<String>,
     token: Mutex<Option<Token>>,
+}
+
+/// How updates leave.
+enum Way {
+    Http {
+        uri: Uri,
+        pool: Box<Pool>,
+    },
+    /// They stay here, for a test to look at.
+    Recording(Recording),
 }
 
 struct Token {
@@ -40,7 +50,41 @@ impl Publisher {
         let uri =
             hub.as_str().parse().map_err(|error| ConfigError(format!("{:?}: {error}", hub.as_str())))?;
         let audience = audience.iter().map(|hub| (*hub).to_owned()).collect();
-        Ok(Self { uri, pool: pool()?, credential, audience, token: Mutex::new(None) })
+        Ok(Self {
+            way: Way::Http { uri, pool: Box::new(pool()?) },
+            credential,
+            audience,
+            token: Mutex::new(None),
+        })
+    }
+
+    /// A publisher without a hub, for the tests of a program that publishes: it acknowledges every update, and the recording
+    /// shows them.
+    ///
+    /// ```
+    /// use petasos_client::Publisher;
+    /// use petasos_protocol::{Topic, Update};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (publisher, recording) = Publisher::recording();
+    /// publisher.publish(&Update::new(Topic::new("https://example.com/books/1")?).with_data("{}"), None).await?;
+    /// assert_eq!(recording.updates()[0].data(), "{}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn recording() -> (Self, Recording) {
+        let recording = Recording::default();
+        let way = Way::Recording(recording.clone());
+        let credential = Credential::Secret(Secret::throwaway());
+        (Self { way, credential, audience: Vec::new(), token: Mutex::new(None) }, recording)
+    }
+
+    /// What it authorises itself with.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// Publishes an update and resolves to its id once the hub has acknowledged it. With an idempotency key a hub that knows
@@ -53,7 +97,11 @@ impl Publisher {
         update: &Update,
         idempotency_key: Option<&str>,
     ) -> Result<EventId, PublishError> {
-        let mut request = Request::post(self.uri.clone())
+        let (uri, pool) = match &self.way {
+            Way::Http { uri, pool } => (uri, pool),
+            Way::Recording(recording) => return recording.publish(update, idempotency_key),
+        };
+        let mut request = Request::post(uri.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(AUTHORIZATION, self.authorization()?);
         if let Some(key) = idempotency_key {
@@ -62,22 +110,17 @@ impl Publisher {
         let request = request.body(Full::new(Bytes::from(encode_publish(update))));
         let request = request.map_err(|error| PublishError::Request(error.to_string()))?;
         let (status, body) =
-            tokio::time::timeout(REQUEST_TIME, self.send(request)).await.map_err(|_| {
+            tokio::time::timeout(REQUEST_TIME, send(uri, pool, request)).await.map_err(|_| {
                 PublishError::Unavailable(format!("no answer within {} seconds", REQUEST_TIME.as_secs()))
             })??;
         judge(status, &body)
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), PublishError> {
-        let unavailable =
-            |error: &dyn fmt::Display| PublishError::Unavailable(format!("{}: {error}", self.uri));
-        let response = self.pool.request(request).await.map_err(|error| unavailable(&root_cause(&error)))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        Ok((status, body.to_bytes()))
+    fn uri(&self) -> Option<&Uri> {
+        match &self.way {
+            Way::Http { uri, .. } => Some(uri),
+            Way::Recording(_) => None,
+        }
     }
 
     fn authorization(&self) -> Result<HeaderValue, PublishError> {
@@ -109,10 +152,25 @@ impl Publisher {
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publisher")
-            .field("uri", &self.uri)
+            .field("uri", &self.uri())
             .field("credential", &self.credential)
             .finish_non_exhaustive()
     }
+}
+
+async fn send(
+    uri: &Uri,
+    pool: &Pool,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), PublishError> {
+    let unavailable = |error: &dyn fmt::Display| PublishError::Unavailable(format!("{uri}: {error}"));
+    let response = pool.request(request).await.map_err(|error| unavailable(&root_cause(&error)))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok((status, body.to_bytes()))
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, PublishError> {

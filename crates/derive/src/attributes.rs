@@ -1,7 +1,10 @@
 //! What the attributes of a model and of its fields say.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Expr, ExprLit, Lit, LitInt, LitStr, Token};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, ExprLit, Lit, LitInt, LitStr, Token, Type};
+
+use crate::mercure::Mercure;
 
 /// What is said about the model.
 #[derive(Default)]
@@ -10,7 +13,9 @@ pub(crate) struct Container {
     pub(crate) rename_all: Option<LitStr>,
     pub(crate) name: Option<LitStr>,
     pub(crate) path: Option<LitStr>,
-    pub(crate) live: bool,
+    pub(crate) mercure: Option<Mercure>,
+    /// Serialisations that options may name.
+    pub(crate) views: Vec<Type>,
     pub(crate) doc: String,
 }
 
@@ -61,12 +66,11 @@ impl Container {
 
     fn resource(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         if meta.path.is_ident("mercure") {
-            if !meta.input.is_empty() && !meta.input.peek(Token![,]) {
-                return Err(meta.error(
-                    "this version supports `mercure` without options: every change is published to everyone",
-                ));
-            }
-            self.live = true;
+            self.mercure = Mercure::read(meta)?;
+        } else if meta.path.is_ident("views") {
+            let content;
+            syn::parenthesized!(content in meta.input);
+            self.views = Punctuated::<Type, Token![,]>::parse_terminated(&content)?.into_iter().collect();
         } else if meta.path.is_ident("name") {
             self.name = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("path") {
@@ -79,7 +83,7 @@ impl Container {
             }
             self.path = Some(path);
         } else {
-            return Err(meta.error("unknown option; a resource has `mercure`, `name` and `path`"));
+            return Err(meta.error("unknown option; a resource has `mercure`, `name`, `path` and `views`"));
         }
         Ok(())
     }

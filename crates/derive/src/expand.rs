@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 use syn::{Data, DeriveInput, Fields};
 
 use crate::attributes::{Bounds, Container, Field};
+use crate::mercure::{self, Mercure};
 use crate::names;
 
 /// The implementation, and everything that is wrong with the model.
@@ -26,13 +27,17 @@ pub(crate) fn expand(input: &DeriveInput) -> (TokenStream, Vec<syn::Error>) {
     let fields: Vec<TokenStream> =
         named.named.iter().filter_map(|field| expand_field(field, &container, &mut errors)).collect();
     let (name, path) = (name(&container, &table, &mut errors), path(&container, &table));
-    let (doc, live) = (&container.doc, container.live);
+    let doc = &container.doc;
+    let views = container.views.iter().map(mercure::expand_view);
+    let live = container.mercure.iter().map(Mercure::calls);
     let tokens = quote! {
         #[automatically_derived]
         impl ::petasos::Resource for Entity {
             fn describe() -> ::petasos::resource::Description<Self> {
-                ::petasos::resource::Description::new(#name, #path, #doc, #live)
+                ::petasos::resource::Description::new(#name, #path, #doc)
                     #( .field(#fields) )*
+                    #(#views)*
+                    #(#live)*
             }
         }
     };
@@ -144,7 +149,8 @@ mod tests {
         );
         assert!(errors.is_empty(), "{errors:?}");
         for part in [
-            r#"Description::new("Book","/books","Abookontheshelf.",true)"#,
+            r#"Description::new("Book","/books","Abookontheshelf.")"#,
+            ".live(::petasos::live::Setup::new())",
             r#"Field::new::<i32>(Column::Id,"id").doc("").key(true)"#,
             r#"Column::Title,"title").doc("").not_blank().iri("https://schema.org/name").length(::core::option::Option::None,::core::option::Option::Some(255))"#,
             r#"Column::PublicationDate,"publicationDate")"#,
@@ -158,11 +164,88 @@ mod tests {
     #[test]
     fn every_mistake_is_reported_at_once() {
         let (_, errors) = expanded(
-            r#"#[sea_orm(table_name = "book")] #[resource(mercure(private), path = "books")] #[resource(live)]
+            r#"#[sea_orm(table_name = "book")] #[resource(mercure(secret), path = "books")] #[resource(live)]
             struct Model { #[resource(unique)] id: i32, #[resource(length(most = 1))] title: String }"#,
         );
         assert_eq!(errors.len(), 4, "{errors:?}");
-        assert!(errors[0].contains("without options") && errors[1].contains("unknown option"), "{errors:?}");
+        assert!(
+            errors[0].contains("unknown option; `mercure` has `targets`")
+                && errors[1].contains("unknown option"),
+            "{errors:?}"
+        );
+    }
+
+    fn live(attribute: &str) -> (String, Vec<String>) {
+        expanded(&format!(
+            "#[sea_orm(table_name = \"book\")] #[resource({attribute})] struct Model {{ #[sea_orm(primary_key)] id: i32 }}"
+        ))
+    }
+
+    #[test]
+    fn every_form_of_mercure_is_told_to_the_description() {
+        for (attribute, call) in [
+            ("mercure = true", ".live(::petasos::live::Setup::new())"),
+            ("mercure = \"object.owners\"", r#".option("",::petasos::live::Setting::Text("object.owners"))"#),
+            (
+                "mercure(targets = [\"a\", \"@=object.b\"])",
+                r#".option("targets",::petasos::live::Setting::List(&["a","@=object.b"]))"#,
+            ),
+            (
+                "mercure(topics = \"@=iri(object)\")",
+                r#".option("topics",::petasos::live::Setting::List(&["@=iri(object)"]))"#,
+            ),
+            ("mercure(private)", r#".option("private",::petasos::live::Setting::Flag(true))"#),
+            (
+                "mercure(private = \"@=object.hidden\")",
+                r#".option("private",::petasos::live::Setting::Text("@=object.hidden"))"#,
+            ),
+            ("mercure(async = false)", r#".option("async",::petasos::live::Setting::Flag(false))"#),
+            (
+                "mercure(data = \"x\", id = \"y\", type = \"z\")",
+                r#".option("type",::petasos::live::Setting::Text("z"))"#,
+            ),
+            ("mercure(retry = 500)", r#".option("retry",::petasos::live::Setting::Number(500u64))"#),
+            ("mercure(hub = \"archive\")", r#".option("hub",::petasos::live::Setting::List(&["archive"]))"#),
+            (
+                "mercure(on = [create, delete])",
+                r#".option("on",::petasos::live::Setting::List(&["create","delete"]))"#,
+            ),
+            (
+                "mercure(view = super::Short)",
+                r#".option("view",::petasos::live::Setting::Text("Short"))).view::<super::Short>("Short")"#,
+            ),
+            ("mercure(with = Model::options)", ".live_options(Model::options)"),
+            ("mercure, views(Short, Long)", r#".view::<Short>("Short").view::<Long>("Long")"#),
+        ] {
+            let (tokens, errors) = live(attribute);
+            assert!(errors.is_empty(), "{attribute}: {errors:?}");
+            assert!(tokens.contains(call), "{attribute}: {tokens}");
+        }
+        assert!(!live("mercure = false").0.contains("live"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_mercure_is_named() {
+        for (attribute, problem) in [
+            ("mercure = \"object.owners +\"", "syntax error in the expression at line 1, column"),
+            ("mercure(topics = [\"@=iri(object\"])", "syntax error in the expression at line 1, column"),
+            ("mercure(data = \"@=\")", "an expression is needed here"),
+            (
+                "mercure(owners = [\"a\"])",
+                "unknown option; `mercure` has `targets`, `private`, `topics`, `data`, `id`, `type`, `retry`, `view`, `hub`, `on`, `async`, `with`",
+            ),
+            ("mercure(private, private)", "`private` is given twice"),
+            ("mercure(private = \"yes\")", "this is true, false, or an expression"),
+            ("mercure(on = [created])", "there are `create`, `update` and `delete`"),
+            ("mercure(on = [])", "at least one"),
+            ("mercure(targets = [1])", "this is a string"),
+            ("mercure(retry = \"soon\")", "a number of milliseconds"),
+            ("mercure(with = Model::options, private)", "only `async` may stand beside it"),
+            ("mercure = 1", "an expression in a string"),
+        ] {
+            let (_, errors) = live(attribute);
+            assert!(errors.len() == 1 && errors[0].contains(problem), "{attribute}: {errors:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use proc_macro::TokenStream;
 
 mod attributes;
 mod expand;
+mod expression;
+mod mercure;
 mod names;
 
 /// Makes a SeaORM model a resource of the API. Documented in the `petasos` crate.

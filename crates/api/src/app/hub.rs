@@ -1,18 +1,28 @@
 //! The hub of an application: inside the program or elsewhere.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
+use http::HeaderValue;
 use petasos_client::Publisher as Client;
-use petasos_protocol::HubUrl;
+use petasos_client::token::Credential;
+use petasos_protocol::{HubUrl, link};
 
 #[cfg(feature = "embedded-hub")]
 use crate::embedded::EmbeddedHub;
 use crate::error::{Error, Result};
-use crate::live::{HttpPublisher, LiveConfig, Publisher, Target};
+use crate::live::{DEFAULT_HUB, HttpPublisher, LiveConfig, NamedHub, Publisher, Target};
+
+/// The hubs of an application.
+pub(crate) struct Hubs {
+    /// Invariant: not empty; the first one is the default.
+    list: Vec<HubLink>,
+}
 
 /// Where updates go, and what clients are told.
 pub(crate) struct HubLink {
+    name: String,
     url: HubUrl,
     kind: Kind,
 }
@@ -23,24 +33,93 @@ enum Kind {
     Remote(Arc<HttpPublisher>),
 }
 
+/// A hub that the program itself describes.
+pub(crate) struct OwnHub {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+    pub(crate) subscribe_url: String,
+}
+
+impl Hubs {
+    /// Starts what is configured; a hub of the program itself replaces the one of the same name.
+    pub(crate) fn start(
+        config: LiveConfig,
+        own: Vec<OwnHub>,
+        base: &str,
+        origins: &[String],
+    ) -> Result<Self> {
+        let LiveConfig { target, subscribe_url, named } = config;
+        let mut list = Vec::new();
+        if !own.iter().any(|hub| hub.name == DEFAULT_HUB) {
+            list.push(HubLink::start(target, subscribe_url, base, origins)?);
+        }
+        for NamedHub { name, url, subscribe_url, credential } in named {
+            list.push(HubLink::remote(name, &url, subscribe_url, credential)?);
+        }
+        for OwnHub { name, client, subscribe_url } in own {
+            let url = HubUrl::parse(&subscribe_url)
+                .map_err(|error| Error::Hub(format!("{subscribe_url:?}: {error}")))?;
+            list.retain(|hub| hub.name != name);
+            let hub = HubLink { name, url, kind: Kind::Remote(Arc::new(HttpPublisher::new(client))) };
+            let place = if hub.name == DEFAULT_HUB { 0 } else { list.len() };
+            list.insert(place, hub);
+        }
+        Ok(Self { list })
+    }
+
+    /// The one that is meant unless another one is named.
+    pub(crate) fn default_hub(&self) -> &HubLink {
+        &self.list[0]
+    }
+
+    /// Those of these names; all of them if only a row decides.
+    pub(crate) fn of<'a>(&'a self, names: Option<&'a [String]>) -> impl Iterator<Item = &'a HubLink> {
+        self.list.iter().filter(move |hub| names.is_none_or(|names| names.contains(&hub.name)))
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.list.iter().map(|hub| hub.name.as_str()).collect()
+    }
+
+    pub(crate) fn publishers(&self) -> HashMap<String, Arc<dyn Publisher>> {
+        self.list.iter().map(|hub| (hub.name.clone(), hub.publisher())).collect()
+    }
+}
+
 impl HubLink {
-    pub(crate) fn start(config: LiveConfig, base: &str, origins: &[String]) -> Result<Self> {
-        match config.target {
-            Target::Embedded { secret } => embedded(config.subscribe_url, secret.as_deref(), base, origins),
+    fn start(target: Target, subscribe_url: Option<HubUrl>, base: &str, origins: &[String]) -> Result<Self> {
+        match target {
+            Target::Embedded { secret } => embedded(subscribe_url, secret.as_deref(), base, origins),
             Target::Remote { url, credential } => {
-                let public = config.subscribe_url.unwrap_or_else(|| url.clone());
-                // Tokens name the hub as the world knows it, and as we reach it.
-                let audience = [public.as_str(), url.as_str()];
-                let client = Client::new(url.as_str(), credential, &audience)
-                    .map_err(|error| Error::Hub(error.to_string()))?;
-                Ok(Self { url: public, kind: Kind::Remote(Arc::new(HttpPublisher::new(client))) })
+                Self::remote(DEFAULT_HUB.to_owned(), &url, subscribe_url, credential)
             }
         }
+    }
+
+    fn remote(
+        name: String,
+        url: &HubUrl,
+        subscribe_url: Option<HubUrl>,
+        credential: Credential,
+    ) -> Result<Self> {
+        let public = subscribe_url.unwrap_or_else(|| url.clone());
+        // Tokens name the hub as the world knows it, and as we reach it.
+        let audience = [public.as_str(), url.as_str()];
+        let client = Client::new(url.as_str(), credential, &audience);
+        let client = client.map_err(|error| Error::Hub(error.to_string()))?;
+        Ok(Self { name, url: public, kind: Kind::Remote(Arc::new(HttpPublisher::new(client))) })
     }
 
     /// What clients are told.
     pub(crate) fn url(&self) -> &HubUrl {
         &self.url
+    }
+
+    /// What responses say of the hub (DIS.1). To be made before the state is read that the response shows: a client that
+    /// continues after the event that is named then misses nothing.
+    pub(crate) fn link(&self) -> Option<HeaderValue> {
+        let newest = self.publisher().last_event_id();
+        HeaderValue::try_from(link::hub(self.url.as_str(), newest.as_deref())).ok()
     }
 
     pub(crate) fn publisher(&self) -> Arc<dyn Publisher> {
@@ -81,7 +160,7 @@ fn embedded(
         .map_err(|error| Error::Hub(error.to_string()))?;
     let url = subscribe_url.unwrap_or(own);
     let hub = EmbeddedHub::start(&url, secret, page_origins(base, origins)).map_err(Error::Hub)?;
-    Ok(HubLink { url, kind: Kind::Embedded(hub) })
+    Ok(HubLink { name: DEFAULT_HUB.to_owned(), url, kind: Kind::Embedded(hub) })
 }
 
 /// A page that was opened under the other name of this machine is as much ours.

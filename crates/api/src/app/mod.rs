@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use petasos_changes::Outbox;
-use petasos_protocol::{HubUrl, link};
+use petasos_client::Publisher;
+use petasos_protocol::HubUrl;
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,13 +16,14 @@ mod config;
 use config::Config;
 mod database;
 mod hub;
-use hub::HubLink;
+use hub::OwnHub;
+pub(crate) use hub::{HubLink, Hubs};
 mod server;
 pub use server::Server;
 
 use crate::error::Result;
 use crate::http::{self, Api};
-use crate::live::Relay;
+use crate::live::{LiveResource, Plan, Relay, Renderer, Scope, Waiters};
 use crate::resource::{ErasedResource, Resource, Typed};
 
 /// An API of live resources.
@@ -33,11 +35,13 @@ pub struct App {
     routes: Router,
     page: Option<&'static str>,
     db: Option<DatabaseConnection>,
+    hubs: Vec<OwnHub>,
 }
 
 impl App {
     /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`,
-    /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`.
+    /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`,
+    /// `MERCURE_HUBS`.
     ///
     /// # Errors
     /// [`crate::Error::Variable`] if a variable has a value that cannot be used.
@@ -52,7 +56,15 @@ impl App {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let config = Config::read(&lookup)?;
         let (resources, routes) = (Vec::new(), Router::new());
-        Ok(Self { name: "petasos".to_owned(), config, resources, routes, page: None, db: None })
+        Ok(Self {
+            name: "petasos".to_owned(),
+            config,
+            resources,
+            routes,
+            page: None,
+            db: None,
+            hubs: Vec::new(),
+        })
     }
 
     /// Names the application: its documentation has it as title, and its database file is called so unless
@@ -83,6 +95,20 @@ impl App {
     /// Uses a connection that is already open instead of `DATABASE_URL`.
     pub fn database(mut self, db: DatabaseConnection) -> Self {
         self.db = Some(db);
+        self
+    }
+
+    /// Adds a hub that options may name, or replaces the one called `default`; clients are told `subscribe_url`.
+    ///
+    /// A recording publisher ([`Publisher::recording`]) in its place shows a test what would be published.
+    pub fn hub(
+        mut self,
+        name: impl Into<String>,
+        publisher: Publisher,
+        subscribe_url: impl Into<String>,
+    ) -> Self {
+        let (name, subscribe_url) = (name.into(), subscribe_url.into());
+        self.hubs.push(OwnHub { name, client: publisher, subscribe_url });
         self
     }
 
@@ -131,21 +157,35 @@ impl App {
 
     async fn start(mut self, base: String) -> Result<Started> {
         let db = self.connect().await?;
-        let live: Vec<_> = self.resources.iter().filter(|resource| resource.info().live).cloned().collect();
-        let tables: Vec<_> = live.iter().map(|resource| resource.table()).collect();
-        let hub = HubLink::start(self.config.live, &base, &self.config.origins)?;
+        let hubs = Hubs::start(self.config.live, self.hubs, &base, &self.config.origins)?;
+        let hubs = Arc::new(hubs);
+        let scope = Scope::new(&base);
+        let plans = self
+            .resources
+            .iter()
+            .map(|resource| plan(&**resource, &scope, &hubs))
+            .collect::<Result<Vec<_>>>()?;
+        let live: HashMap<String, LiveResource> = self
+            .resources
+            .iter()
+            .zip(&plans)
+            .filter_map(|(resource, plan)| Some((resource, plan.clone()?)))
+            .map(|(resource, plan)| {
+                (resource.table().name, LiveResource { resource: Arc::clone(resource), plan })
+            })
+            .collect();
+        let tables: Vec<_> =
+            self.resources.iter().filter(|resource| resource.info().live).map(|live| live.table()).collect();
         let outbox = Outbox::install(&db, &tables).await?;
         let waker = outbox.waker();
         let (stop, stopped) = watch::channel(false);
+        let waiters = Arc::new(Waiters::default());
         let relay = Relay {
             outbox,
-            db: db.clone(),
-            base: base.clone(),
-            resources: live
-                .into_iter()
-                .map(|resource| (resource.table().name, resource))
-                .collect::<HashMap<_, _>>(),
-            publisher: hub.publisher(),
+            renderer: Renderer { db: db.clone(), base: base.clone(), scope },
+            resources: live,
+            publishers: hubs.publishers(),
+            waiters: Arc::clone(&waiters),
             pause: Duration::from_millis(100),
         };
         let relay = tokio::spawn(relay.run(stopped));
@@ -153,14 +193,32 @@ impl App {
             title: self.name,
             base: base.clone(),
             db,
-            resources: self.resources,
-            hub_link: Some(link::hub(hub.url().as_str(), None)),
+            resources: self.resources.into_iter().zip(plans).collect(),
+            hubs: Arc::clone(&hubs),
+            waiters,
             origins: self.config.origins,
             committed: Box::new(move || waker.wake()),
             page: self.page,
         };
         let router = http::router(Arc::new(api), self.routes);
-        Ok(Started { base, router, hub, relay, stop })
+        Ok(Started { base, router, hubs, relay, stop })
+    }
+}
+
+/// Compiles what the attribute of a resource says; nothing if it is not live.
+fn plan(resource: &dyn ErasedResource, scope: &Scope, hubs: &Hubs) -> Result<Option<Arc<Plan>>> {
+    let info = resource.info();
+    let Some((setup, with_function)) = resource.setup() else { return Ok(None) };
+    let fields: Vec<&str> = info.fields.iter().map(|field| field.name).collect();
+    let refused = |problem| crate::Error::Live { resource: info.name, problem };
+    let plan = Plan::compile(setup, with_function, &fields, scope).map_err(refused)?;
+    let names = hubs.names();
+    match plan.hubs.iter().flatten().find(|name| !names.contains(&name.as_str())) {
+        Some(unknown) => Err(refused(format!(
+            "there is no hub {unknown:?}; there are {} (MERCURE_HUBS names more)",
+            names.join(", ")
+        ))),
+        None => Ok(Some(Arc::new(plan))),
     }
 }
 
@@ -168,7 +226,7 @@ impl App {
 pub(crate) struct Started {
     base: String,
     router: Router,
-    hub: HubLink,
+    hubs: Arc<Hubs>,
     relay: JoinHandle<()>,
     /// Tells the relay to end; it also ends when this is dropped.
     stop: watch::Sender<bool>,
@@ -176,14 +234,14 @@ pub(crate) struct Started {
 
 impl Started {
     fn hub_url(&self) -> &HubUrl {
-        self.hub.url()
+        self.hubs.default_hub().url()
     }
 
     /// The relay then lives as long as the router.
     fn into_router(self) -> Router {
         let keep = Arc::new(self.stop);
         let router = self.router.layer(axum::Extension(KeepRelay(keep)));
-        match self.hub.routes() {
+        match self.hubs.default_hub().routes() {
             Some(routes) => router.merge(routes),
             None => router,
         }

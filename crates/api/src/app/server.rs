@@ -52,8 +52,8 @@ impl Server {
     /// # Errors
     /// [`Error::Serve`] if the listener breaks.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let Started { router, hub, relay, stop, .. } = self.started;
-        let served = serve(self.listener, &hub, router, shutdown).await.map_err(Error::Serve);
+        let Started { router, hubs, relay, stop, .. } = self.started;
+        let served = serve(self.listener, hubs.default_hub(), router, shutdown).await.map_err(Error::Serve);
         stop.send_replace(true);
         if let Err(error) = relay.await {
             tracing::error!(%error, "the relay ended by a panic");

@@ -15,6 +15,7 @@ use crate::jsonld;
 use crate::resource::{Input, ListQuery};
 
 pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Response {
+    let links = endpoint.links();
     let (parts, body) = request.into_parts();
     let result = match parts.method {
         Method::GET | Method::HEAD => endpoint.list(&parts).await,
@@ -22,7 +23,7 @@ pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Respons
         Method::OPTIONS => Ok((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()),
         ref other => Err(Problem::method_not_allowed(other, METHODS)),
     };
-    let mut response = endpoint.answer(result);
+    let mut response = Endpoint::answer(links, result);
     response.headers_mut().insert(ALLOW, http::HeaderValue::from_static(METHODS));
     response.headers_mut().insert(ACCEPT_POST, http::HeaderValue::from_static(body::DOCUMENTS));
     response
@@ -45,19 +46,22 @@ impl Endpoint {
         let document = body::read(&request.headers, sent, body::DOCUMENTS, ACCEPT_POST).await?;
         let values = Input::Create.read(self.resource.info(), &document).map_err(Problem::invalid)?;
         let row = self.resource.create(&self.api.db, values).await?;
-        (self.api.committed)();
-        let iri = jsonld::iri(self.resource.info(), &self.resource.id(&row));
+        let id = self.resource.id(&row);
+        let iri = jsonld::iri(self.resource.info(), &id);
         let headers = [(LOCATION, iri.clone()), (CONTENT_LOCATION, iri)];
-        Ok((StatusCode::CREATED, headers, self.show(format, row)).into_response())
+        let response = (StatusCode::CREATED, headers, self.show(format, row)).into_response();
+        Ok(self.committed(&id, response).await)
     }
 
     /// A row with its content type.
     pub(crate) fn show(&self, format: Format, row: crate::resource::Item) -> Response {
+        let iri = jsonld::iri(self.resource.info(), &self.resource.id(&row));
         let document = match format {
             Format::JsonLd => jsonld::item(&*self.resource, row),
             Format::Json => Value::Object(row),
         };
-        ([(CONTENT_TYPE, format.content_type())], document.to_string()).into_response()
+        let response = ([(CONTENT_TYPE, format.content_type())], document.to_string()).into_response();
+        self.link_topic(&iri, response)
     }
 }
 

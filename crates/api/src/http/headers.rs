@@ -32,12 +32,6 @@ fn link_documentation(api: &Api, headers: &mut HeaderMap) {
     headers.extend(HeaderValue::try_from(link).ok().into_iter().chain(others).map(|value| (LINK, value)));
 }
 
-/// Tells clients where the hub is (DIS.1).
-pub(crate) fn link_hub(api: &Api, headers: &mut HeaderMap) {
-    let value = api.hub_link.as_ref().and_then(|link| HeaderValue::try_from(link.as_str()).ok());
-    headers.extend(value.map(|value| (LINK, value)));
-}
-
 fn set_default(headers: &mut HeaderMap, name: http::HeaderName, value: &'static str) {
     headers.entry(name).or_insert(HeaderValue::from_static(value));
 }

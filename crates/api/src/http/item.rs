@@ -13,6 +13,7 @@ use super::{Endpoint, Format, Problem, body};
 use crate::resource::{Input, Key};
 
 pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Response {
+    let links = endpoint.links();
     let (parts, body) = request.into_parts();
     let result = match parts.method {
         Method::GET | Method::HEAD => endpoint.read(&parts).await,
@@ -22,7 +23,7 @@ pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Respons
         Method::OPTIONS => Ok((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()),
         ref other => Err(Problem::method_not_allowed(other, METHODS)),
     };
-    let mut response = endpoint.answer(result);
+    let mut response = Endpoint::answer(links, result);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
     response.headers_mut().insert(ACCEPT_PATCH, HeaderValue::from_static(body::PATCHES));
     response
@@ -46,8 +47,8 @@ impl Endpoint {
         let document = body::read(&request.headers, sent, types, header).await?;
         let values = input.read(self.resource.info(), &document).map_err(Problem::invalid)?;
         let row = self.resource.update(&self.api.db, &key, values).await?.ok_or(missing)?;
-        (self.api.committed)();
-        Ok(self.show(format, row))
+        let id = self.resource.id(&row);
+        Ok(self.committed(&id, self.show(format, row)).await)
     }
 
     async fn delete(&self, request: &Parts) -> Result<Response, Problem> {
@@ -55,8 +56,9 @@ impl Endpoint {
         if !self.resource.delete(&self.api.db, &key).await? {
             return Err(self.missing(request));
         }
-        (self.api.committed)();
-        Ok(StatusCode::NO_CONTENT.into_response())
+        // The key as the outbox will name it, however the request wrote it.
+        let id = self.resource.canonical_id(&key);
+        Ok(self.committed(&id, StatusCode::NO_CONTENT.into_response()).await)
     }
 
     /// The path is read as it was sent: the router has decoded its copy, and a key may hold an encoded slash.

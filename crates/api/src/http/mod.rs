@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use sea_orm::DatabaseConnection;
 
@@ -13,6 +12,8 @@ mod body;
 mod collection;
 mod cors;
 mod documents;
+mod endpoint;
+use endpoint::{Endpoint, endpoint};
 mod headers;
 mod item;
 mod negotiate;
@@ -20,7 +21,12 @@ pub(crate) use negotiate::Format;
 mod problem;
 pub(crate) use problem::Problem;
 
+use crate::app::Hubs;
+use crate::live::{Plan, Waiters};
 use crate::resource::{ErasedResource, Info};
+
+/// A resource, with what is published of it if it is live.
+pub(crate) type Planned = (Arc<dyn ErasedResource>, Option<Arc<Plan>>);
 
 /// What every request needs.
 pub(crate) struct Api {
@@ -28,9 +34,9 @@ pub(crate) struct Api {
     /// The public URL of the API, without a final slash.
     pub(crate) base: String,
     pub(crate) db: DatabaseConnection,
-    pub(crate) resources: Vec<Arc<dyn ErasedResource>>,
-    /// What responses about live resources say of the hub.
-    pub(crate) hub_link: Option<String>,
+    pub(crate) resources: Vec<Planned>,
+    pub(crate) hubs: Arc<Hubs>,
+    pub(crate) waiters: Arc<Waiters>,
     pub(crate) origins: Vec<String>,
     /// Called after each commit.
     pub(crate) committed: Box<dyn Fn() + Send + Sync>,
@@ -40,7 +46,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn infos(&self) -> Vec<&Info> {
-        self.resources.iter().map(|resource| resource.info()).collect()
+        self.resources.iter().map(|(resource, _)| resource.info()).collect()
     }
 }
 
@@ -51,9 +57,9 @@ pub(crate) fn router(api: Arc<Api>, extra: Router) -> Router {
         let api = Arc::clone(&api);
         router = router.route(path, any(move |request: Request| handler(api, request)));
     }
-    for resource in &api.resources {
+    for (resource, plan) in &api.resources {
         let info = resource.info();
-        let (list, one) = (endpoint(&api, resource), endpoint(&api, resource));
+        let (list, one) = (endpoint(&api, resource, plan), endpoint(&api, resource, plan));
         router = router
             .route(info.path, any(move |request: Request| collection::handle(list, request)))
             .route(&format!("{}/{{id}}", info.path), any(move |request: Request| item::handle(one, request)));
@@ -63,27 +69,6 @@ pub(crate) fn router(api: Arc<Api>, extra: Router) -> Router {
         async move { headers::finish(&api, request, next).await }
     });
     router.merge(extra).fallback(nothing_here).layer(finish)
-}
-
-/// A resource within its API.
-pub(crate) struct Endpoint {
-    pub(crate) api: Arc<Api>,
-    pub(crate) resource: Arc<dyn ErasedResource>,
-}
-
-fn endpoint(api: &Arc<Api>, resource: &Arc<dyn ErasedResource>) -> Arc<Endpoint> {
-    Arc::new(Endpoint { api: Arc::clone(api), resource: Arc::clone(resource) })
-}
-
-impl Endpoint {
-    /// Adds what every response about a live resource carries, errors included.
-    pub(crate) fn answer(&self, result: Result<Response, Problem>) -> Response {
-        let mut response = result.unwrap_or_else(IntoResponse::into_response);
-        if self.resource.info().live {
-            headers::link_hub(&self.api, response.headers_mut());
-        }
-        response
-    }
 }
 
 async fn nothing_here(request: Request) -> Problem {

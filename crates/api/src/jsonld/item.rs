@@ -17,6 +17,16 @@ pub(crate) fn item(resource: &dyn ErasedResource, row: Item) -> Value {
     document.into()
 }
 
+/// A row that is serialised in another way.
+pub(crate) fn viewed(info: &Info, iri: &str, members: Map<String, Value>) -> Value {
+    let mut document = Map::new();
+    document.insert("@context".to_owned(), format!("/contexts/{}", info.name).into());
+    document.insert("@id".to_owned(), iri.into());
+    document.insert("@type".to_owned(), info.name.into());
+    document.extend(members);
+    document.into()
+}
+
 /// A list.
 pub(crate) fn collection(resource: &dyn ErasedResource, page: Page, query: &ListQuery) -> Value {
     let info = resource.info();

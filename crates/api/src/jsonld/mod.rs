@@ -7,7 +7,7 @@ pub(crate) use docs::documentation;
 mod entrypoint;
 pub(crate) use entrypoint::{entry_name, entrypoint};
 mod item;
-pub(crate) use item::{collection, iri, item};
+pub(crate) use item::{collection, iri, item, viewed};
 
 /// Where the documentation is.
 pub(crate) const DOCS: &str = "/docs.jsonld";

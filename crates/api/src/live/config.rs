@@ -3,6 +3,7 @@
 use petasos_client::token::Credential;
 use petasos_protocol::HubUrl;
 
+use super::plan::DEFAULT_HUB;
 use crate::error::Error;
 
 /// Where updates go.
@@ -20,6 +21,17 @@ pub(crate) struct LiveConfig {
     pub(crate) target: Target,
     /// What clients are told, if it is not where updates go.
     pub(crate) subscribe_url: Option<HubUrl>,
+    /// Hubs beside that one.
+    pub(crate) named: Vec<NamedHub>,
+}
+
+/// A hub that options name.
+#[derive(Debug)]
+pub(crate) struct NamedHub {
+    pub(crate) name: String,
+    pub(crate) url: HubUrl,
+    pub(crate) subscribe_url: Option<HubUrl>,
+    pub(crate) credential: Credential,
 }
 
 impl LiveConfig {
@@ -46,14 +58,45 @@ impl LiveConfig {
             }
         };
         let subscribe_url = get(SUBSCRIBE).map(|url| hub_url(SUBSCRIBE, &url)).transpose()?;
-        Ok(Self { target, subscribe_url })
+        let names = get(HUBS).unwrap_or_default();
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let named = names.map(|name| NamedHub::read(name, &get)).collect::<Result<_, _>>()?;
+        Ok(Self { target, subscribe_url, named })
     }
 }
 
-fn hub_url(variable: &'static str, value: &str) -> Result<HubUrl, Error> {
-    HubUrl::parse(value).map_err(|error| {
-        Error::variable(variable, error.to_string(), "https://example.com/.well-known/mercure")
-    })
+impl NamedHub {
+    fn read(name: &str, get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        if name == DEFAULT_HUB
+            || !name.chars().all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_')
+        {
+            let problem = format!(
+                "{name:?} is no name of a hub: letters, digits, \"-\" and \"_\", and not \"default\""
+            );
+            return Err(Error::variable(HUBS, problem, "archive,public"));
+        }
+        let variable = |suffix: &str| format!("{HUBS}_{}_{suffix}", name.to_uppercase().replace('-', "_"));
+        let needed = |suffix: &str, example: &str| {
+            let variable = variable(suffix);
+            let missing =
+                || Error::variable(variable.clone(), format!("the hub {name:?} of {HUBS} needs it"), example);
+            get(&variable).ok_or_else(missing).map(|value| (variable.clone(), value))
+        };
+        let (publish, url) = needed("PUBLISH_URL", HUB_EXAMPLE)?;
+        let (secret_name, secret) = needed("JWT_SECRET", SECRET_EXAMPLE)?;
+        let subscribe = variable("SUBSCRIBE_URL");
+        Ok(Self {
+            name: name.to_owned(),
+            url: hub_url(&publish, &url)?,
+            subscribe_url: get(&subscribe).map(|url| hub_url(&subscribe, &url)).transpose()?,
+            credential: Credential::parse(&secret)
+                .map_err(|error| Error::variable(secret_name, error.to_string(), SECRET_EXAMPLE))?,
+        })
+    }
+}
+
+fn hub_url(variable: &str, value: &str) -> Result<HubUrl, Error> {
+    HubUrl::parse(value).map_err(|error| Error::variable(variable, error.to_string(), HUB_EXAMPLE))
 }
 
 fn credential(secret: &str) -> Result<Credential, Error> {
@@ -71,6 +114,8 @@ fn embedded_secret(secret: String) -> Result<String, Error> {
     }
 }
 
+const HUBS: &str = "MERCURE_HUBS";
+const HUB_EXAMPLE: &str = "https://example.com/.well-known/mercure";
 const PUBLISH: &str = "MERCURE_PUBLISH_URL";
 const SUBSCRIBE: &str = "MERCURE_SUBSCRIBE_URL";
 const SECRET: &str = "MERCURE_JWT_SECRET";
@@ -109,6 +154,29 @@ mod tests {
             .unwrap();
             assert!(matches!(config.target, Target::Remote { .. }));
         }
+    }
+
+    #[test]
+    fn hubs_beside_the_default_one_have_names() {
+        let archive = [
+            ("MERCURE_HUBS", "archive, eu-west"),
+            ("MERCURE_HUBS_ARCHIVE_PUBLISH_URL", "http://a/.well-known/mercure"),
+            ("MERCURE_HUBS_ARCHIVE_SUBSCRIBE_URL", "https://public/.well-known/mercure"),
+            ("MERCURE_HUBS_ARCHIVE_JWT_SECRET", LONG),
+            ("MERCURE_HUBS_EU_WEST_PUBLISH_URL", "http://b/.well-known/mercure"),
+            ("MERCURE_HUBS_EU_WEST_JWT_SECRET", JWT),
+        ];
+        let named = read(&archive).unwrap().named;
+        assert_eq!((named[0].name.as_str(), named[1].name.as_str()), ("archive", "eu-west"));
+        assert_eq!(named[0].subscribe_url.as_ref().unwrap().as_str(), "https://public/.well-known/mercure");
+        assert!(named[1].subscribe_url.is_none());
+        let said = read(&archive[..5]).unwrap_err();
+        assert!(
+            said.starts_with("MERCURE_HUBS_EU_WEST_JWT_SECRET cannot be used: the hub \"eu-west\""),
+            "{said}"
+        );
+        let said = read(&[("MERCURE_HUBS", "default")]).unwrap_err();
+        assert!(said.starts_with("MERCURE_HUBS cannot be used: \"default\" is no name"), "{said}");
     }
 
     #[test]

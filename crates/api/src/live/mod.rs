@@ -1,9 +1,34 @@
-//! Live resources: what happens to a row reaches everyone who shows it.
+//! Live resources: what happens to a row reaches everyone who shows it, and nobody else.
+//!
+//! `#[resource(mercure)]` publishes every change to everyone. Its other forms say who is to know, and how:
+//!
+//! | form | meaning |
+//! |---|---|
+//! | `mercure(targets = ["a-group"])` | only for those who hold one of the targets |
+//! | `mercure = "object.owners"` | an expression over the row: a boolean, targets, or a map of options |
+//! | `mercure(private, topics = ["@=iri(object)"], on = [create])` | options; a text that begins with `@=` is an expression |
+//! | `mercure(with = Model::options)` | a function from the row and the [`Operation`] to [`Options`] |
+//!
+//! Expressions are [CEL](https://cel.dev) over `object`, the whole row by the names of its fields, with `iri(x)`, which
+//! makes the topic of `object` or of a path, and `escape(x)`, which makes a path segment of a value.
 
 mod config;
-pub(crate) use config::{LiveConfig, Target};
+pub(crate) use config::{LiveConfig, NamedHub, Target};
+mod expression;
+pub(crate) use expression::Scope;
+mod form;
+mod names;
+mod options;
+pub use options::{Operation, Options, Setting, Setup};
+mod plan;
+pub(crate) use plan::{DEFAULT_HUB, Plan};
 mod publisher;
 pub(crate) use publisher::HttpPublisher;
 pub use publisher::{PublishFailure, Publisher};
 mod relay;
-pub(crate) use relay::Relay;
+pub(crate) use relay::{LiveResource, Relay};
+mod render;
+pub(crate) use render::Renderer;
+mod row;
+mod wait;
+pub(crate) use wait::{Outcome, Waiters};

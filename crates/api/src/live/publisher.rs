@@ -1,8 +1,10 @@
 //! The seam between the relay and hubs.
 
+use std::sync::{Mutex, PoisonError};
+
 use futures_util::future::BoxFuture;
 use petasos_client::Publisher as Client;
-use petasos_protocol::Update;
+use petasos_protocol::{EventId, Update};
 
 /// Publishes updates to a hub.
 pub trait Publisher: Send + Sync + 'static {
@@ -12,6 +14,11 @@ pub trait Publisher: Send + Sync + 'static {
         update: &'a Update,
         idempotency_key: &'a str,
     ) -> BoxFuture<'a, Result<(), PublishFailure>>;
+
+    /// The newest event of the hub that is known here: a client that continues after it misses nothing.
+    fn last_event_id(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why an update was not published.
@@ -29,11 +36,13 @@ pub enum PublishFailure {
 #[derive(Debug)]
 pub(crate) struct HttpPublisher {
     client: Client,
+    /// What the hub acknowledged last. Others publish there too, so it may be older than the newest event, never newer.
+    newest: Mutex<Option<EventId>>,
 }
 
 impl HttpPublisher {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, newest: Mutex::new(None) }
     }
 }
 
@@ -45,7 +54,10 @@ impl Publisher for HttpPublisher {
     ) -> BoxFuture<'a, Result<(), PublishFailure>> {
         Box::pin(async move {
             match self.client.publish(update, Some(idempotency_key)).await {
-                Ok(_) => Ok(()),
+                Ok(id) => {
+                    *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+                    Ok(())
+                }
                 // A wrong token is the operator's to mend, and then every update will pass: none of them is at fault.
                 Err(error) if error.is_retryable() || error.is_unauthorized() => {
                     Err(PublishFailure::Unavailable(error.to_string()))
@@ -53,5 +65,10 @@ impl Publisher for HttpPublisher {
                 Err(error) => Err(PublishFailure::Refused(error.to_string())),
             }
         })
+    }
+
+    fn last_event_id(&self) -> Option<String> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.as_ref().map(ToString::to_string)
     }
 }

@@ -10,29 +10,36 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use petasos_changes::{Merged, Operation, Outbox, merge};
-use petasos_protocol::{EventId, Topic, Update};
-use sea_orm::DatabaseConnection;
-use serde_json::json;
+use petasos_changes::{Merged, Outbox, merge};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::{Builder, Uuid};
 
+use super::plan::Plan;
+use super::render::{Outgoing, Rendered, Renderer};
+use super::wait::{Outcome, Waiters, Waiting};
 use super::{PublishFailure, Publisher};
-use crate::jsonld;
-use crate::resource::{ErasedResource, StoreError};
+use crate::resource::ErasedResource;
 
 /// Takes changes from the outbox and publishes them.
 pub(crate) struct Relay {
     pub(crate) outbox: Outbox,
-    pub(crate) db: DatabaseConnection,
-    /// The public URL of the API, without a final slash: topics begin with it.
-    pub(crate) base: String,
+    pub(crate) renderer: Renderer,
     /// By table.
-    pub(crate) resources: HashMap<String, Arc<dyn ErasedResource>>,
-    pub(crate) publisher: Arc<dyn Publisher>,
+    pub(crate) resources: HashMap<String, LiveResource>,
+    /// By name.
+    pub(crate) publishers: HashMap<String, Arc<dyn Publisher>>,
+    /// Requests that want to know what became of their change.
+    pub(crate) waiters: Arc<Waiters>,
     /// The first pause after a failure; it doubles up to a hundred times this.
     pub(crate) pause: Duration,
+}
+
+/// A resource with what its attribute says.
+#[derive(Clone)]
+pub(crate) struct LiveResource {
+    pub(crate) resource: Arc<dyn ErasedResource>,
+    pub(crate) plan: Arc<Plan>,
 }
 
 /// Why a round ended early.
@@ -42,15 +49,6 @@ enum Interrupted {
     Outbox(#[from] petasos_changes::Error),
     #[error("another process has taken over")]
     Superseded,
-}
-
-/// What a row comes to.
-enum Rendered {
-    Update(Box<Update>),
-    /// The row has gone since; a later change says so.
-    Nothing,
-    /// It can never be published.
-    Broken(String),
 }
 
 impl Relay {
@@ -85,51 +83,126 @@ impl Relay {
 
     /// Publishes one batch, once there is one.
     async fn round(&self) -> Result<(), Interrupted> {
-        self.outbox.wait().await?;
+        tokio::select! {
+            waited = self.outbox.wait() => waited?,
+            () = self.waiters.called() => {}
+        }
+        // Whoever waits by now has committed, so the batch that is read next holds the change, unless it was dealt with.
+        let mut waiting = self.waiters.take();
         if !self.outbox.lead(now(), LEASE).await? {
-            // Another process relays; it may end at any time.
-            tokio::time::sleep(FOLLOW).await;
+            self.follow(&mut waiting).await?;
             return Ok(());
         }
         let mut led = Instant::now();
         let mut done = Vec::new();
-        for row in merge(self.outbox.batch(BATCH).await?) {
+        let batch = self.outbox.batch(BATCH).await?;
+        let is_last = batch.len() < BATCH;
+        for row in merge(batch) {
             if led.elapsed() > LEASE / 3 {
                 self.outbox.acknowledge(&std::mem::take(&mut done)).await?;
                 self.keep_lead().await?;
                 led = Instant::now();
             }
-            if self.relay(&row).await? {
+            if self.relay(&row, &mut waiting).await? {
                 done.extend(row.seqs);
             }
         }
         self.outbox.acknowledge(&done).await?;
+        if is_last {
+            waiting.dealt_with();
+        }
         Ok(())
     }
 
+    /// Another process relays; it may end at any time. What has left the outbox it has dealt with.
+    async fn follow(&self, waiting: &mut Waiting<'_>) -> Result<(), Interrupted> {
+        if !waiting.is_empty() {
+            let batch = self.outbox.batch(BATCH).await?;
+            let is_last = batch.len() < BATCH;
+            let rows = merge(batch);
+            let is_left = |table: &str, id: &str| {
+                rows.iter().any(|row| row.table == table && self.id_of(row).as_deref() == Some(id))
+            };
+            waiting.dealt_with_unless(|table, id| !is_last || is_left(table, id));
+        }
+        tokio::time::sleep(FOLLOW).await;
+        Ok(())
+    }
+
+    fn id_of(&self, row: &Merged) -> Option<String> {
+        self.resources.get(&row.table)?.resource.changed_id(&row.key)
+    }
+
     /// Deals with one row; `false` if it was set aside.
-    async fn relay(&self, row: &Merged) -> Result<bool, Interrupted> {
+    async fn relay(&self, row: &Merged, waiting: &mut Waiting<'_>) -> Result<bool, Interrupted> {
+        let id = self.id_of(row).unwrap_or_default();
         let reason = match self.render(row).await {
-            Rendered::Nothing => return Ok(true),
-            Rendered::Broken(reason) => reason,
-            Rendered::Update(update) => match self.publish(&update).await? {
-                Ok(()) => return Ok(true),
-                Err(reason) => reason,
-            },
+            Rendered::Nothing => {
+                waiting.tell(&row.table, &id, Outcome::Acknowledged);
+                return Ok(true);
+            }
+            Rendered::Broken(reason) | Rendered::Later(reason) => reason,
+            Rendered::Update(outgoing) => {
+                if !outgoing.within_request {
+                    waiting.tell(&row.table, &id, Outcome::Pending);
+                }
+                match self.publish(&outgoing).await? {
+                    Ok(()) => {
+                        waiting.tell(&row.table, &id, Outcome::Acknowledged);
+                        return Ok(true);
+                    }
+                    Err(reason) => reason,
+                }
+            }
         };
         tracing::warn!(table = row.table, key = ?row.key, reason, "a change was set aside");
         for seq in &row.seqs {
             self.outbox.set_aside(*seq, &reason).await?;
         }
+        waiting.tell(&row.table, &id, Outcome::SetAside);
         Ok(false)
     }
 
+    /// Renders a row. A busy database is waited for.
+    async fn render(&self, row: &Merged) -> Rendered {
+        let Some(LiveResource { resource, plan }) = self.resources.get(&row.table) else {
+            return Rendered::Broken(format!("no resource is made of the table {:?}", row.table));
+        };
+        loop {
+            let id = event_id(self.outbox.instance(), row.last_seq()).urn().to_string();
+            match self.renderer.render(&**resource, plan, row, id).await {
+                Rendered::Later(reason) => {
+                    tracing::debug!(reason, "a row cannot be read yet");
+                    tokio::time::sleep(self.pause).await;
+                }
+                rendered => return rendered,
+            }
+        }
+    }
+
+    /// Publishes to each hub that gets the update; the inner error is a refusal.
+    async fn publish(&self, outgoing: &Outgoing) -> Result<Result<(), String>, Interrupted> {
+        for name in &outgoing.hubs {
+            let Some(publisher) = self.publishers.get(name) else {
+                let known = self.publishers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Ok(Err(format!("there is no hub {name:?}; there are {known}")));
+            };
+            if let Err(reason) = self.publish_to(&**publisher, outgoing).await? {
+                return Ok(Err(reason));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Publishes, for as long as it takes; the inner error is a refusal.
-    async fn publish(&self, update: &Update) -> Result<Result<(), String>, Interrupted> {
-        let key = update.id().map(EventId::as_str).unwrap_or_default();
+    async fn publish_to(
+        &self,
+        publisher: &dyn Publisher,
+        outgoing: &Outgoing,
+    ) -> Result<Result<(), String>, Interrupted> {
         let mut failures = 0;
         loop {
-            match self.publisher.publish(update, key).await {
+            match publisher.publish(&outgoing.update, &outgoing.key).await {
                 Ok(()) => {
                     if failures > 0 {
                         tracing::info!(failures, "the hub takes updates again");
@@ -151,54 +224,6 @@ impl Relay {
 
     async fn keep_lead(&self) -> Result<(), Interrupted> {
         if self.outbox.lead(now(), LEASE).await? { Ok(()) } else { Err(Interrupted::Superseded) }
-    }
-
-    async fn render(&self, row: &Merged) -> Rendered {
-        let Some(operation) = row.operation else { return Rendered::Nothing };
-        let Some(resource) = self.resources.get(&row.table) else {
-            return Rendered::Broken(format!("no resource is made of the table {:?}", row.table));
-        };
-        let Some(id) = resource.changed_id(&row.key) else {
-            return Rendered::Broken("the key of the row is not the key of the resource".to_owned());
-        };
-        let iri = jsonld::iri(resource.info(), &id);
-        let data = if operation == Operation::Delete {
-            json!({"@id": iri})
-        } else {
-            match self.load(&**resource, &id).await {
-                Ok(Some(row)) => jsonld::item(&**resource, row),
-                Ok(None) => return Rendered::Nothing,
-                Err(error) => return Rendered::Broken(error.to_string()),
-            }
-        };
-        match self.update(&iri, data.to_string(), row.last_seq()) {
-            Ok(update) => Rendered::Update(Box::new(update)),
-            Err(reason) => Rendered::Broken(reason),
-        }
-    }
-
-    /// Loads the row as it is now. A busy database is waited for.
-    async fn load(
-        &self,
-        resource: &dyn ErasedResource,
-        id: &str,
-    ) -> Result<Option<crate::resource::Item>, StoreError> {
-        let Some(key) = resource.key(id) else {
-            return Err(StoreError::Failed(format!("{id:?} is not a key of the resource")));
-        };
-        loop {
-            match resource.find(&self.db, &key).await {
-                Err(StoreError::Busy(_)) => tokio::time::sleep(self.pause).await,
-                result => return result,
-            }
-        }
-    }
-
-    fn update(&self, iri: &str, data: String, seq: i64) -> Result<Update, String> {
-        let topic = Topic::new(&format!("{}{iri}", self.base)).map_err(|error| error.to_string())?;
-        let id = event_id(self.outbox.instance(), seq).urn().to_string();
-        let id = EventId::new(&id).map_err(|error| error.to_string())?;
-        Ok(Update::new(topic).with_data(data).with_id(id))
     }
 
     /// Doubles, and varies by half of itself, so that many processes do not come back together.

@@ -1,17 +1,31 @@
 //! What is known of a resource: written by the derive, read by everything else.
 
-use petasos_changes::{Column, ColumnKind, Table};
+use petasos_changes::{Column, ColumnKind, Operation, Table};
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, Iden, Iterable, PrimaryKeyToColumn, Value as DbValue};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::FieldType;
+use crate::live::{Options, Setup};
 
 /// Describes the resource that an entity is.
 #[must_use]
 pub struct Description<E: EntityTrait> {
     pub(crate) info: Info,
     pub(crate) columns: Vec<E::Column>,
+    pub(crate) live: Option<Live<E>>,
+    pub(crate) views: Vec<(&'static str, View<E>)>,
 }
+
+/// How a resource is published.
+pub(crate) struct Live<E: EntityTrait> {
+    pub(crate) setup: Setup,
+    /// Says all of it for one row.
+    pub(crate) function: Option<fn(&E::Model, Operation) -> Options>,
+}
+
+/// Serialises a row in another way.
+pub(crate) type View<E> = fn(&<E as EntityTrait>::Model) -> serde_json::Result<Value>;
 
 /// Describes a field of a resource.
 #[must_use]
@@ -62,8 +76,30 @@ pub(crate) struct Rules {
 
 impl<E: EntityTrait> Description<E> {
     /// A resource without fields.
-    pub fn new(name: &'static str, path: &'static str, doc: &'static str, live: bool) -> Self {
-        Self { info: Info { name, path, doc, live, fields: Vec::new() }, columns: Vec::new() }
+    pub fn new(name: &'static str, path: &'static str, doc: &'static str) -> Self {
+        let info = Info { name, path, doc, live: false, fields: Vec::new() };
+        Self { info, columns: Vec::new(), live: None, views: Vec::new() }
+    }
+
+    /// Makes it live.
+    pub fn live(mut self, setup: Setup) -> Self {
+        self.info.live = true;
+        self.live = Some(Live { setup, function: None });
+        self
+    }
+
+    /// Lets a function say how a row is published.
+    pub fn live_options(mut self, function: fn(&E::Model, Operation) -> Options) -> Self {
+        if let Some(live) = &mut self.live {
+            live.function = Some(function);
+        }
+        self
+    }
+
+    /// Adds another serialisation of rows, which options may name.
+    pub fn view<T: From<E::Model> + Serialize>(mut self, name: &'static str) -> Self {
+        self.views.push((name, |model| serde_json::to_value(T::from(model.clone()))));
+        self
     }
 
     /// Adds a field.

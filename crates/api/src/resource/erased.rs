@@ -1,11 +1,12 @@
 //! A resource without its Rust types: what the HTTP layer and the relay work with.
 
 use futures_util::future::BoxFuture;
-use petasos_changes::Table;
+use petasos_changes::{Operation, Table};
 use sea_orm::{DatabaseConnection, Value as DbValue};
 use serde_json::{Map, Value};
 
-use super::{Info, ListQuery, Violation};
+use super::{Info, ListQuery, LiveRow, Violation};
+use crate::live::Setup;
 
 /// A row as documents show it: values by field, in the order of the model, without `@` members.
 pub(crate) type Item = Map<String, Value>;
@@ -43,6 +44,9 @@ pub(crate) trait ErasedResource: Send + Sync {
     /// The last segment of the row's IRI, percent-encoded.
     fn id(&self, item: &Item) -> String;
 
+    /// The last segment of the IRI of the row with this key.
+    fn canonical_id(&self, key: &Key) -> String;
+
     /// The last segment of the IRI of a changed row, from its key columns.
     fn changed_id(&self, key: &Map<String, Value>) -> Option<String>;
 
@@ -60,6 +64,20 @@ pub(crate) trait ErasedResource: Send + Sync {
         db: &'a DatabaseConnection,
         key: &'a Key,
     ) -> BoxFuture<'a, Result<Option<Item>, StoreError>>;
+
+    /// What the attribute says of publishing, and whether a function says the rest; nothing if it is not live.
+    fn setup(&self) -> Option<(&Setup, bool)>;
+
+    /// A row with what the relay needs.
+    fn find_row<'a>(
+        &'a self,
+        db: &'a DatabaseConnection,
+        key: Key,
+        operation: Operation,
+    ) -> BoxFuture<'a, Result<Option<LiveRow<'a>>, StoreError>>;
+
+    /// The same of a row that is gone, from its columns in the outbox.
+    fn old_row(&self, old: &Map<String, Value>) -> Result<LiveRow<'_>, String>;
 
     fn create<'a>(
         &'a self,

@@ -1,6 +1,6 @@
 //! Resources: entities that the API exposes.
 
-use sea_orm::{ActiveModelBehavior, ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelBehavior, ActiveModelTrait, EntityTrait, IntoActiveModel, TryIntoModel};
 use serde::Serialize;
 
 mod description;
@@ -14,8 +14,10 @@ mod input;
 pub(crate) use input::{Input, Violation};
 mod query;
 pub(crate) use query::ListQuery;
+mod row;
+pub(crate) use row::LiveRow;
 mod typed;
-pub(crate) use typed::Typed;
+pub(crate) use typed::{SEGMENT, Typed};
 
 /// A SeaORM entity that the API exposes. `#[derive(Resource)]` on its model implements it.
 #[diagnostic::on_unimplemented(
@@ -34,11 +36,13 @@ pub trait Resource:
 
 /// What the active model of a resource has to be; every SeaORM active model is.
 pub trait ResourceActiveModel<E: EntityTrait>:
-    ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send
+    ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send + TryIntoModel<E::Model>
 {
 }
 
-impl<E: EntityTrait, A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send> ResourceActiveModel<E>
-    for A
+impl<E, A> ResourceActiveModel<E> for A
+where
+    E: EntityTrait,
+    A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send + TryIntoModel<E::Model>,
 {
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use petasos_changes::Table;
+use petasos_changes::{Operation, Table};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait,
@@ -11,23 +11,28 @@ use sea_orm::{
 };
 use serde_json::{Map, Value};
 
+use super::description::{Live, View};
 use super::erased::{Key, StoreError};
 use super::input::{REFERENCE, UNIQUE};
+use super::row::{LiveRow, json_of};
 use super::{Description, ErasedResource, FieldInfo, Info, Item, ListQuery, Page, Resource, Violation};
+use crate::live::Setup;
 
 /// The resource that the entity `E` is.
 pub(crate) struct Typed<E: EntityTrait> {
-    info: Info,
-    columns: Vec<E::Column>,
+    pub(super) info: Info,
+    pub(super) columns: Vec<E::Column>,
+    pub(super) live: Option<Live<E>>,
+    pub(super) views: Vec<(&'static str, View<E>)>,
 }
 
 impl<E: Resource> Typed<E> {
     pub(crate) fn new() -> Self {
-        let Description { info, columns } = E::describe();
-        Self { info, columns }
+        let Description { info, columns, live, views } = E::describe();
+        Self { info, columns, live, views }
     }
 
-    fn item(&self, model: &E::Model) -> Result<Item, StoreError> {
+    pub(super) fn item(&self, model: &E::Model) -> Result<Item, StoreError> {
         let mut row = match serde_json::to_value(model) {
             Ok(Value::Object(row)) => row,
             Ok(_) => {
@@ -171,6 +176,12 @@ impl<E: Resource> ErasedResource for Typed<E> {
         id(self.info.keys().map(|field| (field.name, item.get(field.name).unwrap_or(&Value::Null))))
     }
 
+    fn canonical_id(&self, key: &Key) -> String {
+        let part = |(place, value): &(usize, DbValue)| (self.info.fields[*place].name, json_of(value));
+        let parts: Vec<(&'static str, Value)> = key.iter().map(part).collect();
+        id(parts.iter().map(|(name, value)| (*name, value)))
+    }
+
     fn changed_id(&self, key: &Map<String, Value>) -> Option<String> {
         let part = |field: &FieldInfo| Some((field.name, shown(field, key.get(&field.column)?)));
         let parts: Vec<(&'static str, Value)> = self.info.keys().map(part).collect::<Option<_>>()?;
@@ -209,6 +220,27 @@ impl<E: Resource> ErasedResource for Typed<E> {
                 E::find().filter(self.by_key(key)).one(db).await.map_err(|error| self.refused(&error))?;
             found.map(|model| self.item(&model)).transpose()
         })
+    }
+
+    fn setup(&self) -> Option<(&Setup, bool)> {
+        self.live.as_ref().map(|live| (&live.setup, live.function.is_some()))
+    }
+
+    fn find_row<'a>(
+        &'a self,
+        db: &'a DatabaseConnection,
+        key: Key,
+        operation: Operation,
+    ) -> BoxFuture<'a, Result<Option<LiveRow<'a>>, StoreError>> {
+        Box::pin(async move {
+            let found =
+                E::find().filter(self.by_key(&key)).one(db).await.map_err(|error| self.refused(&error))?;
+            found.map(|model| self.live_row(model, operation)).transpose()
+        })
+    }
+
+    fn old_row(&self, old: &Map<String, Value>) -> Result<LiveRow<'_>, String> {
+        self.gone_row(old)
     }
 
     fn create<'a>(
@@ -288,4 +320,4 @@ const WRITE: TransactionOptions = TransactionOptions {
 };
 
 /// Everything but the unreserved characters of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

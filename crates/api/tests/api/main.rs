@@ -3,6 +3,9 @@
 
 mod documents; // entrypoint, documentation, contexts, lists
 mod entities;
+#[macro_use]
+mod forms; // a resource for each form of `mercure`
 mod errors; // what clients do wrong
 mod live; // what the program itself writes reaches subscribers
+mod mercure; // what each form publishes
 mod support;

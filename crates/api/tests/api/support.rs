@@ -23,25 +23,43 @@ pub const PATCH: &str = "application/merge-patch+json";
 
 impl Served {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
-        let variables = [("DATABASE_URL", database), ("PETASOS_LISTEN", "127.0.0.1:0".to_owned())];
-        let lookup =
-            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
-        let runtime = Runtime::new().unwrap();
-        let (db, url) = runtime.block_on(async {
-            let app = App::from_lookup(lookup).unwrap().name("test").page("<!doctype html><p>page");
-            let mut app = app.resource::<book::Entity>().resource::<tag::Entity>();
-            let db = app.connect().await.unwrap();
+        let configure = |app: App| {
+            app.page("<!doctype html><p>page").resource::<book::Entity>().resource::<tag::Entity>()
+        };
+        Self::start_with(&[], configure, async |db| {
             let schema = Schema::new(db.get_database_backend());
             db.execute(&schema.create_table_from_entity(book::Entity)).await.unwrap();
             db.execute(&schema.create_table_from_entity(tag::Entity)).await.unwrap();
+        })
+    }
+
+    /// An application of one's own; `prepare` creates its tables.
+    pub fn start_with(
+        variables: &[(&str, &str)],
+        configure: impl FnOnce(App) -> App,
+        prepare: impl AsyncFnOnce(&DatabaseConnection),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+        let all =
+            [&[("DATABASE_URL", database.as_str()), ("PETASOS_LISTEN", "127.0.0.1:0")], variables].concat();
+        let lookup =
+            |name: &str| all.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+        let runtime = Runtime::new().unwrap();
+        let (db, url) = runtime.block_on(async {
+            let mut app = configure(App::from_lookup(lookup).unwrap().name("test"));
+            let db = app.connect().await.unwrap();
+            prepare(&db).await;
             let server = app.bind().await.unwrap();
             let url = server.url().to_owned();
             tokio::spawn(server.run_until(std::future::pending()));
             (db, url)
         });
         Self { runtime, db, url, _folder: folder }
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        http::get(&format!("{}{path}", self.url)).unwrap()
     }
 
     pub fn send(&self, method: &str, path: &str, content_type: &str, body: &str) -> Response {
