@@ -3,6 +3,8 @@
 
 mod browser; // the page in Chromium
 mod capture; // each way to change a row reaches subscribers
+mod databases; // the bookshop on database servers
 mod debugger; // the hub's own page in Chromium
+mod loss; // programs and servers are killed
 mod remote; // the hub as a second process
 mod start; // what the bookshop says when it cannot start

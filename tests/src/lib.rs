@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use petasos_testkit::{Process, Stream, sqlite};
 use tempfile::TempDir;
 
+mod gate;
+pub use gate::Gate;
+
 /// The real bookshop with a database of its own; stopped when dropped.
 #[derive(Debug)]
 pub struct Bookshop {
@@ -17,6 +20,8 @@ pub struct Bookshop {
     /// The hub that it announced.
     pub hub: String,
     folder: TempDir,
+    /// Its server, if its database has one.
+    server: Option<String>,
 }
 
 impl Bookshop {
@@ -30,7 +35,10 @@ impl Bookshop {
         let mut process = Process::start("bookshop", &[], &[&listen, variables].concat(), folder.path())?;
         let url = process.url("page")?.trim_end_matches('/').to_owned();
         let hub = process.url("hub")?;
-        Ok(Self { process, url, hub, folder })
+        let server =
+            variables.iter().find(|(name, url)| *name == "DATABASE_URL" && !url.starts_with("sqlite"));
+        let server = server.map(|(_, url)| (*url).to_owned());
+        Ok(Self { process, url, hub, folder, server })
     }
 
     /// The database file.
@@ -44,7 +52,10 @@ impl Bookshop {
     /// # Errors
     /// If it fails.
     pub fn sql(&self, sql: &str) -> anyhow::Result<String> {
-        sqlite(&self.database(), sql)
+        match &self.server {
+            Some(url) => petasos_testkit::sql(url, sql),
+            None => sqlite(&self.database(), sql),
+        }
     }
 
     /// Subscribes to the books, as the hub is announced.

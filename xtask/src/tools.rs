@@ -6,13 +6,15 @@ use anyhow::bail;
 
 use crate::command::{exists, output, run};
 
-/// A program and the Debian package that has it.
+/// A program and the Debian package that has it. The packages of database servers start one of their own, which the tests
+/// never use: they start private ones.
 const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("curl", "curl"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("postgres", "postgresql"),
     ("sqlite3", "sqlite3"),
 ];
 
@@ -29,7 +31,7 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<()> {
 fn ensure_programs(root: &Path) -> anyhow::Result<()> {
     let missing: Vec<&str> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !exists(program, &["--version"]))
+        .filter(|(program, _)| !exists(program, &["--version"]) && !is_beside_the_path(program))
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
@@ -50,6 +52,12 @@ fn ensure_programs(root: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Debian keeps the programs of each version of PostgreSQL in a folder of their own.
+fn is_beside_the_path(program: &str) -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    versions.filter_map(Result::ok).any(|version| version.path().join("bin").join(program).is_file())
 }
 
 fn install(root: &Path, packages: &[&str]) -> anyhow::Result<()> {

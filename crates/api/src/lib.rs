@@ -66,7 +66,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
-pub use app::{App, Server};
+pub use app::{App, Server, interrupted};
 #[cfg(feature = "embedded-hub")]
 mod embedded;
 mod error;

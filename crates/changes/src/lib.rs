@@ -34,12 +34,19 @@
 
 mod change;
 pub use change::{Change, Operation};
+mod dialect;
 mod error;
 pub use error::Error;
 mod merge;
 pub use merge::{Merged, merge};
 mod outbox;
 pub use outbox::{Outbox, Waker};
+#[cfg(feature = "postgres")]
+mod postgres;
+mod row;
 mod sqlite;
+mod status;
+pub use status::{SetAside, Status};
+mod store;
 mod table;
 pub use table::{Column, ColumnKind, Table};

@@ -17,6 +17,8 @@ pub use browser::Browser;
 pub mod http;
 mod process;
 pub use process::Process;
+mod server;
+pub use server::{MariaDb, Postgres, sql};
 mod sqlite;
 pub use sqlite::sqlite;
 mod sse;

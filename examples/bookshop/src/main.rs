@@ -33,20 +33,22 @@ async fn open() -> anyhow::Result<()> {
     let db = app.connect().await?;
     // Before the triggers exist, so that nobody is told of a dozen new books.
     let stocked = seed::prepare(&db).await?;
-    let file = database::file(&db).await?;
+    let place = database::place(&db).await?;
     let server = app.bind().await?;
-    std::io::stdout().write_all(welcome(&server, file.as_deref(), stocked).as_bytes())?;
-    let page = web::Page::new(file.as_deref(), server.hub_url())?;
-    server.wrap(|api| page.around(api)).run().await?;
+    // Before anybody is told that the shop is open.
+    let interrupted = petasos::interrupted();
+    std::io::stdout().write_all(welcome(&server, &place, stocked).as_bytes())?;
+    let page = web::Page::new(place.file.as_deref(), server.hub_url())?;
+    server.wrap(|api| page.around(api)).run_until(interrupted).await?;
     Ok(())
 }
 
 /// Where everything is, and what to try.
-fn welcome(server: &Server, file: Option<&str>, stocked: bool) -> String {
+fn welcome(server: &Server, place: &database::Place, stocked: bool) -> String {
     let (url, hub) = (server.url(), server.hub_url());
-    let database = file.unwrap_or("in memory: it is gone when the shop closes");
+    let database = &place.name;
     let stocked = if stocked { " (new, with a dozen books)" } else { "" };
-    let sql = file.map(|file| {
+    let sql = place.file.as_ref().map(|file| {
         format!("  sqlite3 {file} \"UPDATE book SET price_cents = price_cents + 50 WHERE id = 1\"\n")
     });
     format!(

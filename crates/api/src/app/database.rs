@@ -15,12 +15,24 @@ use crate::error::{Error, Result};
 pub(crate) async fn connect(url: Option<&str>, name: &str) -> Result<DatabaseConnection> {
     let url = url.map_or_else(|| format!("sqlite://./data/{name}.db?mode=rwc"), str::to_owned);
     let failed = |reason: String| Error::Database { url: shown(&url), reason };
-    if !url.starts_with("sqlite:") {
-        return Err(failed("this version supports SQLite only".to_owned()));
-    }
-    create_folder(&url).map_err(|error| failed(format!("its folder cannot be created: {error}")))?;
     let mut options = ConnectOptions::new(url.clone());
-    options.max_connections(8).connect_timeout(Duration::from_secs(10)).sqlx_logging(false);
+    options.connect_timeout(PATIENCE).acquire_timeout(PATIENCE).sqlx_logging(false);
+    match url.split(':').next().unwrap_or_default() {
+        "sqlite" => {
+            create_folder(&url).map_err(|error| failed(format!("its folder cannot be created: {error}")))?;
+            sqlite(&mut options);
+        }
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            options.max_connections(CONNECTIONS);
+        }
+        other => return Err(failed(unsupported(other))),
+    }
+    Database::connect(options).await.map_err(|error| failed(error.to_string()))
+}
+
+fn sqlite(options: &mut ConnectOptions) {
+    options.max_connections(8);
     options.map_sqlx_sqlite_opts(|options| {
         options
             .journal_mode(SqliteJournalMode::Wal)
@@ -29,7 +41,14 @@ pub(crate) async fn connect(url: Option<&str>, name: &str) -> Result<DatabaseCon
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
     });
-    Database::connect(options).await.map_err(|error| failed(error.to_string()))
+}
+
+fn unsupported(scheme: &str) -> String {
+    let feature = match scheme {
+        "postgres" | "postgresql" => "postgres",
+        _ => return "it begins neither with sqlite: nor with postgres:".to_owned(),
+    };
+    format!("this program was built without the feature `{feature}` of `petasos`")
 }
 
 fn create_folder(url: &str) -> std::io::Result<()> {
@@ -53,6 +72,12 @@ fn shown(url: &str) -> String {
         None => url.to_owned(),
     }
 }
+
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections to a server.
+#[cfg(feature = "postgres")]
+const CONNECTIONS: u32 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -19,7 +19,7 @@ mod hub;
 use hub::OwnHub;
 pub(crate) use hub::{HubLink, Hubs};
 mod server;
-pub use server::Server;
+pub use server::{Server, interrupted};
 
 use crate::error::Result;
 use crate::http::{self, Api};
@@ -171,7 +171,7 @@ impl App {
             .zip(&plans)
             .filter_map(|(resource, plan)| Some((resource, plan.clone()?)))
             .map(|(resource, plan)| {
-                (resource.table().name, LiveResource { resource: Arc::clone(resource), plan })
+                (resource.table().id(), LiveResource { resource: Arc::clone(resource), plan })
             })
             .collect();
         let tables: Vec<_> =

@@ -97,30 +97,39 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener> {
     listener.map_err(|error| Error::listen(address, &error))
 }
 
-/// Resolves on Ctrl-C and on SIGTERM.
-async fn interrupted() {
-    let ctrl_c = async {
+/// Resolves on Ctrl-C and on SIGTERM. From the call on, not from the first poll, neither ends the process by itself.
+#[cfg(unix)]
+pub fn interrupted() -> impl Future<Output = ()> + Send + 'static {
+    use tokio::signal::unix::{SignalKind, signal};
+    let [ctrl_c, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        tokio::select! {
+            () = arrival(ctrl_c) => {}
+            () = arrival(terminate) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn arrival(signal: std::io::Result<tokio::signal::unix::Signal>) {
+    match signal {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::error!(%error, "a signal cannot be noticed");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Resolves on Ctrl-C.
+#[cfg(not(unix))]
+pub fn interrupted() -> impl Future<Output = ()> + Send + 'static {
+    async {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be noticed");
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::error!(%error, "SIGTERM cannot be noticed");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = ctrl_c => {}
-        () = terminate => {}
     }
 }

@@ -59,7 +59,7 @@ impl Endpoint {
     /// committed and will be published. The response says what became of it.
     pub(crate) async fn committed(&self, id: &str, response: Response) -> Response {
         let wait = self.plan.as_ref().is_some_and(|plan| plan.may_wait);
-        let answered = wait.then(|| self.api.waiters.wait(&self.resource.table().name, id));
+        let answered = wait.then(|| self.api.waiters.wait(&self.resource.table().id(), id));
         (self.api.committed)();
         let Some(answered) = answered else { return response };
         let outcome = match tokio::time::timeout(LONGEST_WAIT, answered).await {

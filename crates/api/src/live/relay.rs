@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use petasos_changes::{Merged, Outbox, merge};
 use sha2::{Digest, Sha256};
@@ -77,19 +77,22 @@ impl Relay {
             }
         }
         if let Err(error) = self.outbox.resign().await {
-            tracing::debug!(%error, "the relay's lease ends by itself");
+            tracing::debug!(%error, "the lead over other processes ends with this one");
         }
     }
 
     /// Publishes one batch, once there is one.
     async fn round(&self) -> Result<(), Interrupted> {
-        tokio::select! {
-            waited = self.outbox.wait() => waited?,
-            () = self.waiters.called() => {}
+        let leads = self.outbox.lead().await?;
+        if leads {
+            tokio::select! {
+                waited = self.outbox.wait() => waited?,
+                () = self.waiters.called() => {}
+            }
         }
         // Whoever waits by now has committed, so the batch that is read next holds the change, unless it was dealt with.
         let mut waiting = self.waiters.take();
-        if !self.outbox.lead(now(), LEASE).await? {
+        if !leads {
             self.follow(&mut waiting).await?;
             return Ok(());
         }
@@ -98,7 +101,7 @@ impl Relay {
         let batch = self.outbox.batch(BATCH).await?;
         let is_last = batch.len() < BATCH;
         for row in merge(batch) {
-            if led.elapsed() > LEASE / 3 {
+            if led.elapsed() > CHECK {
                 self.outbox.acknowledge(&std::mem::take(&mut done)).await?;
                 self.keep_lead().await?;
                 led = Instant::now();
@@ -125,7 +128,11 @@ impl Relay {
             };
             waiting.dealt_with_unless(|table, id| !is_last || is_left(table, id));
         }
-        tokio::time::sleep(FOLLOW).await;
+        let pause = if waiting.is_empty() { FOLLOW } else { LOOK };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.waiters.called() => {}
+        }
         Ok(())
     }
 
@@ -223,7 +230,7 @@ impl Relay {
     }
 
     async fn keep_lead(&self) -> Result<(), Interrupted> {
-        if self.outbox.lead(now(), LEASE).await? { Ok(()) } else { Err(Interrupted::Superseded) }
+        if self.outbox.lead().await? { Ok(()) } else { Err(Interrupted::Superseded) }
     }
 
     /// Doubles, and varies by half of itself, so that many processes do not come back together.
@@ -242,14 +249,13 @@ fn event_id(instance: &str, seq: i64) -> Uuid {
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// A clock before 1970 reads as 0: the lease is then taken over at once, which is harmless.
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 const BATCH: usize = 256;
-const LEASE: Duration = Duration::from_secs(10);
+/// How often a relay that has much to do makes sure that it still leads.
+const CHECK: Duration = Duration::from_secs(2);
+/// How often a relay that does not lead tries to.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// How often it looks what has become of the changes that requests wait for.
+const LOOK: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

@@ -111,15 +111,24 @@ impl<E: EntityTrait> Description<E> {
 
     /// The table as the outbox watches it: all columns, those that documents do not show too.
     pub(crate) fn table() -> Table {
-        let column = |column: E::Column| {
-            let kind = match column.def().get_column_type() {
-                ColumnType::Json | ColumnType::JsonBinary => ColumnKind::Json,
-                _ => ColumnKind::Plain,
-            };
-            Column::new(column.unquoted(), kind)
-        };
+        let column = |column: E::Column| Column::new(column.unquoted(), kind(column.def().get_column_type()));
         let key = E::PrimaryKey::iter().map(|key| column(key.into_column())).collect();
-        Table::new(E::default().table_name(), key, E::Column::iter().map(column).collect())
+        let entity = E::default();
+        Table::new(entity.table_name(), key, E::Column::iter().map(column).collect())
+            .in_schema(entity.schema_name())
+    }
+}
+
+fn kind(column: &ColumnType) -> ColumnKind {
+    match column {
+        ColumnType::Binary(_) | ColumnType::VarBinary(_) | ColumnType::Blob => ColumnKind::Bytes,
+        ColumnType::Boolean => ColumnKind::Boolean,
+        ColumnType::DateTime => ColumnKind::DateTime,
+        ColumnType::Decimal(_) | ColumnType::Money(_) => ColumnKind::Decimal,
+        ColumnType::Json | ColumnType::JsonBinary => ColumnKind::Json,
+        ColumnType::Timestamp | ColumnType::TimestampWithTimeZone => ColumnKind::Timestamp,
+        ColumnType::Uuid => ColumnKind::Uuid,
+        _ => ColumnKind::Plain,
     }
 }
 

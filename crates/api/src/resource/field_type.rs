@@ -1,6 +1,7 @@
 //! Rust types of fields: how JSON becomes a value of the database, and how the documentation names them.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use rust_decimal::Decimal;
 use sea_orm::Value as DbValue;
 use serde_json::Value;
 use uuid::Uuid;
@@ -112,6 +113,17 @@ macro_rules! floats {
 
 floats!(f32, f64);
 
+impl FieldType for Decimal {
+    const RANGE: &'static str = "xsd:decimal";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        // A text keeps every digit; a number of JSON has those that a double has.
+        let text = value.as_str().map(str::to_owned).or_else(|| value.is_number().then(|| value.to_string()));
+        let parse = |text: &str| text.parse().ok().or_else(|| Decimal::from_scientific(text).ok());
+        text.as_deref().and_then(parse).ok_or_else(|| expected("a number"))
+    }
+}
+
 impl FieldType for NaiveDate {
     const RANGE: &'static str = "xsd:date";
 
@@ -194,6 +206,12 @@ mod tests {
         assert_eq!(Option::<String>::from_json(&json!("")), Ok(Some(String::new())));
         assert_eq!(Option::<String>::from_json(&json!(null)), Ok(None));
         assert!(String::from_json(&json!(1)).is_err());
+        assert_eq!(
+            Decimal::from_json(&json!("12345678901234.5678")).unwrap().to_string(),
+            "12345678901234.5678"
+        );
+        assert_eq!(Decimal::from_json(&json!(1.5)).unwrap().to_string(), "1.5");
+        assert!(Decimal::from_json(&json!("x")).is_err());
     }
 
     #[test]

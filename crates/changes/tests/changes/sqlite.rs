@@ -1,9 +1,4 @@
 //! The outbox on real SQLite files, written by this process and by the `sqlite3` program.
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test may end by a panic, and its helpers too"
-)]
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -109,7 +104,7 @@ async fn each_operation_is_noticed_with_key_and_old_row() {
     let old = json!({"id": 1, "title": "Dune", "cover": "00FF", "owners": ["ann", "bob"], "price": 1.5});
     assert_eq!(Value::Object(changes[1].old.clone().unwrap()), old);
     assert_eq!(changes[2].old.as_ref().unwrap()["title"], "x");
-    assert_eq!(outbox.depth().await.unwrap(), 0);
+    assert_eq!(outbox.status().await.unwrap().waiting, 0);
 }
 
 #[tokio::test]
@@ -182,7 +177,7 @@ async fn nothing_leaves_before_it_is_acknowledged_and_a_bad_row_can_be_set_aside
         .run("INSERT INTO petasos_outbox (tbl, operation, key) VALUES ('book', 'insert', 'garbage')")
         .await;
     assert_eq!(again.batch(10).await.unwrap(), rest);
-    assert_eq!(again.depth().await.unwrap(), 1);
+    assert_eq!(again.status().await.unwrap().waiting, 1);
 }
 
 #[tokio::test]
@@ -198,17 +193,40 @@ async fn installing_again_changes_nothing_and_a_table_that_is_no_longer_listed_i
 }
 
 #[tokio::test]
-async fn one_relay_leads_until_it_resigns_or_its_lease_ends() {
+async fn one_relay_leads_until_it_resigns_or_is_gone() {
     let fixture = Fixture::new().await;
     let (one, two) = (fixture.outbox().await, fixture.outbox().await);
-    let (now, lease) = (Duration::from_secs(1000), Duration::from_secs(10));
-    assert!(one.lead(now, lease).await.unwrap());
-    assert!(!two.lead(now, lease).await.unwrap());
-    assert!(one.lead(now + Duration::from_secs(9), lease).await.unwrap());
-    assert!(!two.lead(now + Duration::from_secs(18), lease).await.unwrap());
-    assert!(two.lead(now + Duration::from_secs(19), lease).await.unwrap());
-    two.resign().await.unwrap();
-    assert!(one.lead(now, lease).await.unwrap());
+    assert!(one.lead().await.unwrap() && one.lead().await.unwrap());
+    assert!(!two.lead().await.unwrap());
+    one.resign().await.unwrap();
+    assert!(two.lead().await.unwrap() && !one.lead().await.unwrap());
+    drop(two);
+    assert!(one.lead().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_what_waits_in_it() {
+    let fixture = Fixture::new().await;
+    fixture.run("CREATE TABLE petasos_outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, operation TEXT NOT NULL, key TEXT NOT NULL, old TEXT)").await;
+    fixture.run("CREATE TABLE petasos_relay (id INTEGER PRIMARY KEY, holder TEXT, until_ms INTEGER)").await;
+    fixture
+        .run("INSERT INTO petasos_outbox (tbl, operation, key) VALUES ('book', 'insert', '{\"id\":1}')")
+        .await;
+    let outbox = fixture.outbox().await;
+    assert_eq!(summary(&next(&outbox).await), [("book", Operation::Insert, json!({"id": 1}))]);
+    assert!(Outbox::plan(&fixture.db, &tables()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_double_keeps_every_digit_and_infinity_harms_nobody() {
+    let fixture = Fixture::new().await;
+    let outbox = fixture.outbox().await;
+    fixture.run("INSERT INTO book (id, price) VALUES (1, 12345678901234.5678), (2, 9e999), (3, 0.1)").await;
+    fixture.run("DELETE FROM book").await;
+    let changes = next(&outbox).await;
+    let prices: Vec<Value> =
+        changes[3..].iter().map(|change| change.old.as_ref().unwrap()["price"].clone()).collect();
+    assert_eq!(prices, [json!(12_345_678_901_234.568), json!("Inf"), json!(0.1)]);
 }
 
 #[tokio::test]
