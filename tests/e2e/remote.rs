@@ -1,5 +1,7 @@
 //! The hub as a second process, and the API that publishes to it over HTTP.
 
+use std::process::{Command, Stdio};
+
 use petasos_testkit::{Process, Stream, http};
 use petasos_tests::Bookshop;
 use serde_json::{Value, json};
@@ -46,6 +48,31 @@ fn the_same_api_publishes_to_another_hub() {
     {
         assert!(start.elapsed() < petasos_testkit::PATIENCE, "{expected} is never announced");
     }
+}
+
+#[test]
+fn the_line_that_the_hub_prints_starts_a_bookshop_against_it() {
+    // What a shell would take apart.
+    let secret = "a 'secret' of $more than; thirty-two bytes";
+    let args = ["hub", "--dev", "--listen", "127.0.0.1:0"];
+    let variables = [("MERCURE_PUBLISHER_JWT_KEY", secret)];
+    let mut process = Process::start("petasos", &args, &variables, &std::env::temp_dir()).unwrap();
+    let url = process.url("hub").unwrap();
+    let line = format!("  MERCURE_PUBLISH_URL={}", process.line("  MERCURE_PUBLISH_URL=").unwrap());
+    let variables = line.strip_suffix(" cargo run --release -p bookshop").unwrap();
+    let script = format!("{variables} exec env");
+    let env = Command::new("sh").args(["-c", &script]).env_clear().stderr(Stdio::inherit()).output().unwrap();
+    let env = String::from_utf8(env.stdout).unwrap();
+    let variables: Vec<(&str, &str)> = env
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| name.starts_with("MERCURE_"))
+        .collect();
+    let shop = Bookshop::open(&variables).unwrap();
+    assert_eq!(shop.hub, url);
+    let mut stream = shop.books().unwrap();
+    shop.sql("UPDATE book SET title = 'as it was printed' WHERE id = 1").unwrap();
+    assert!(stream.next_event().unwrap().data.contains("as it was printed"));
 }
 
 #[test]

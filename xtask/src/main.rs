@@ -14,6 +14,7 @@ mod conformance;
 mod deps;
 mod fuzz;
 mod lexer;
+mod pages;
 mod test;
 mod tools;
 
@@ -35,6 +36,8 @@ enum Task {
     Conformance,
     /// Check the sizes of files and functions
     Budgets,
+    /// Check that the links of the handbook lead somewhere and that its index is complete
+    Pages,
     /// Throw bytes at every parser that remote bytes reach: `cargo xtask fuzz --seconds 60`
     Fuzz(fuzz::Args),
     /// Run a benchmark beside its floor: `cargo xtask bench fanout`
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Deps => deps::check(&root),
         Task::Conformance => conformance::check(&root),
         Task::Budgets => budgets::check(&root),
+        Task::Pages => pages::check(&root),
         Task::Fuzz(args) => fuzz::run(&root, &args),
         Task::Bench { name, args } => bench(&root, &name, &args),
     });

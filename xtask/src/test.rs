@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use crate::{budgets, command, conformance, deps, fuzz, tools};
+use crate::{budgets, command, conformance, deps, fuzz, pages, tools};
 
 /// Install what the tests need, then check and test everything
 #[derive(Debug, clap::Args)]
@@ -69,6 +69,8 @@ fn checks(root: &Path, step: &dyn Fn(&str)) -> anyhow::Result<()> {
     budgets::check(root)?;
     step("conformance table");
     conformance::check(root)?;
+    step("handbook");
+    pages::check(root)?;
     step("lints");
     command::run(root, "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     command::run(

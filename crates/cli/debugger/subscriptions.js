@@ -89,9 +89,14 @@ export class Subscriptions {
 function item(one) {
   const payload = one.payload === undefined ? [] : [make('code', { className: 'payload' }, JSON.stringify(one.payload))];
   return make('li', { className: 'subscription' },
-    make('p', {}, make('span', { className: 'badge', data: { type: one.match_type } }, one.match_type), make('code', { className: 'match' }, one.match)),
+    make('p', {}, make('span', { className: 'badge', data: { type: one.match_type } }, one.match_type), make('code', { className: 'match' }, ...breakable(one.match))),
     make('p', { className: 'soft subscriber', title: one.subscriber }, one.subscriber),
     ...payload);
+}
+
+/** A line may break after each segment of a path. */
+function breakable(text) {
+  return text.split(/(?<=\/)/).flatMap((part) => [part, make('wbr')]);
 }
 
 /** More than anybody reads; the number above the list counts all. */

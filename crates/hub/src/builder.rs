@@ -69,6 +69,7 @@ pub struct HubBuilder {
     limits: ConnectionLimits,
     subscriptions: bool,
     heartbeat: Option<Duration>,
+    backlog: BacklogLimits,
     shards: Option<usize>,
     transport: Option<Arc<dyn Transport>>,
     clock: Option<Arc<dyn Clock>>,
@@ -104,6 +105,7 @@ impl HubBuilder {
             limits: ConnectionLimits::default(),
             subscriptions: false,
             heartbeat: Some(Duration::from_secs(40)),
+            backlog: BacklogLimits::default(),
             shards: None,
             transport: None,
             clock: None,
@@ -266,6 +268,12 @@ impl HubBuilder {
         self
     }
 
+    /// When a subscriber is too slow and is cut off.
+    pub fn backlog_limits(mut self, limits: BacklogLimits) -> Self {
+        self.backlog = limits;
+        self
+    }
+
     /// Number of dispatch threads; one per core by default.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
@@ -307,7 +315,8 @@ impl HubBuilder {
         let shards =
             self.shards.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let heartbeat = self.heartbeat.map_or(0, |period| period.as_secs().max(1));
-        let config = ShardConfig { hub: url.clone(), heartbeat, limits: BacklogLimits::default() };
+        let limits = BacklogLimits { max_total: self.backlog.max_total / shards.max(1), ..self.backlog };
+        let config = ShardConfig { hub: url.clone(), heartbeat, limits };
         let dispatch = Arc::new(Dispatch::start(&config, shards, &clock, transport.bounds().newest)?);
         transport.follow(Arc::clone(&dispatch) as Arc<dyn Follower>);
         let audience: Vec<String> = self.urls.iter().map(|url| url.as_str().to_owned()).collect();

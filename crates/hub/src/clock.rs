@@ -8,6 +8,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Milliseconds since an arbitrary start; never goes backwards.
     fn monotonic_ms(&self) -> u64;
 
+    /// Microseconds since the same start, for what is measured and not decided by.
+    fn monotonic_us(&self) -> u64 {
+        self.monotonic_ms().saturating_mul(1000)
+    }
+
     /// Seconds since the Unix epoch.
     fn unix_seconds(&self) -> u64;
 
@@ -40,6 +45,10 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn monotonic_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     fn unix_seconds(&self) -> u64 {

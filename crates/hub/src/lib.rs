@@ -36,7 +36,7 @@ pub use builder::{HubBuilder, HubError, Patience};
 mod clock;
 pub use clock::{Clock, SystemClock};
 mod dispatch;
-pub use dispatch::{Counter, Gauge, Metrics};
+pub use dispatch::{BacklogLimits, Counter, Gauge, Histogram, Metrics};
 mod event;
 pub use event::Event;
 mod http;

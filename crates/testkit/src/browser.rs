@@ -1,7 +1,6 @@
 //! A real browser: headless Chromium, driven over the WebDriver protocol.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -26,22 +25,25 @@ impl Browser {
     /// # Errors
     /// If Chromium or its driver is missing or does not start.
     pub fn start(width: u32, height: u32) -> anyhow::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut driver = Command::new("chromedriver")
-            .args([format!("--port={port}"), "--allowed-ips=127.0.0.1".to_owned()])
+            .args(["--port=0", "--allowed-ips=127.0.0.1"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .context("chromedriver is needed; `cargo xtask test` installs it")?;
         let mut lines =
             BufReader::new(driver.stdout.take().context("no pipe")?).lines().map_while(Result::ok);
-        let started = lines.any(|line| line.contains("started successfully"));
+        // It chooses a free port itself, so that nobody else can take it first.
+        let port = lines.find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
         // A driver that cannot write any more would end.
         std::thread::spawn(move || lines.for_each(drop));
         let profile = tempfile::tempdir()?;
-        let base = format!("http://127.0.0.1:{port}/session");
-        let mut browser = Self { driver, session: base.clone(), _profile: profile };
-        anyhow::ensure!(started, "chromedriver did not start");
+        let mut browser = Self { driver, session: String::new(), _profile: profile };
+        let base = format!("http://127.0.0.1:{}/session", port.context("chromedriver did not start")?);
+        browser.session.clone_from(&base);
         let wish = capabilities(browser._profile.path(), width, height);
         let session = browser.command("POST", "", &wish).context("Chromium does not start")?;
         let id = session["sessionId"].as_str().context("the driver gave no session")?;

@@ -63,6 +63,11 @@ pub(crate) const TABLE: &[Opt] = &[
          Needed unless the hub listens on a loopback address, where it is made of that").many(),
     opt(ADDRESSES, "admin-listen", "PETASOS_ADMIN_LISTEN", Form::AddressOrOff, "127.0.0.1:3001",
         "Address of /healthz/live, /healthz/ready and /metrics; `off` for none"),
+    opt(ADDRESSES, "tls-cert", "PETASOS_TLS_CERT", Form::Text("FILE", "/etc/petasos/fullchain.pem"), "",
+        "Certificate chain in PEM form, to encrypt the hub's address without a proxy; HTTP/2 and HTTP/1.1 are offered. Read once, \
+         at the start"),
+    opt(ADDRESSES, "tls-key", "PETASOS_TLS_KEY", Form::Text("FILE", "/etc/petasos/privkey.pem"), "",
+        "Key of that certificate, in PEM form"),
 
     opt(KEYS, "publisher-key", "MERCURE_PUBLISHER_JWT_KEY", Form::Secret, "",
         "Key of publishers' tokens: a secret for HS algorithms, a public key in PEM for others, or `@` and the file that \
@@ -134,6 +139,10 @@ pub(crate) const TABLE: &[Opt] = &[
          limit"),
     opt(LIMITS, "max-subscribers-per-token", "PETASOS_MAX_SUBSCRIBERS_PER_TOKEN", Form::Count(0), "0",
         "Streams under one token at a time; 0 for no limit"),
+    opt(LIMITS, "max-backlog", "PETASOS_MAX_BACKLOG", Form::Bytes, "256KiB",
+        "Bytes that may wait for one slow subscriber before it is cut off; it comes back with its cursor"),
+    opt(LIMITS, "max-stall", "PETASOS_MAX_STALL", Form::Time, "10s",
+        "Time in which a subscriber may take nothing of what waits for it before it is cut off"),
 
     opt(RUNNING, "shards", "PETASOS_SHARDS", Form::Count(0), "0",
         "Dispatch threads; 0 for one per core"),

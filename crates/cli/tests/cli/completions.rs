@@ -20,7 +20,7 @@ fn every_shell_is_told_of_every_command_and_option() {
 #[test]
 fn bash_takes_its_script_and_completes_with_it() {
     let script = String::from_utf8(output(&["completions", "bash"]).stdout).unwrap();
-    let ask = "\nCOMP_WORDS=(petasos hub --max-b) COMP_CWORD=2\n_petasos petasos --max-b hub; echo \"${COMPREPLY[@]}\"\n";
+    let ask = "\nCOMP_WORDS=(petasos hub --max-bo) COMP_CWORD=2\n_petasos petasos --max-bo hub; echo \"${COMPREPLY[@]}\"\n";
     let mut bash = Command::new("bash").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut bash.stdin.take().unwrap(), format!("{script}{ask}").as_bytes()).unwrap();
     let output = bash.wait_with_output().unwrap();

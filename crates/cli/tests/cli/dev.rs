@@ -24,7 +24,7 @@ fn shell(line: &str) -> Command {
 }
 
 #[test]
-fn the_printed_curl_lines_subscribe_and_publish() {
+fn the_printed_curl_lines_subscribe_publish_and_list() {
     let mut hub = Hub::with(&["--dev"], &[]);
     let subscribe = format!("curl{}", hub.process.line("  curl").unwrap());
     let publish = format!("curl{}", hub.process.line("  curl").unwrap());
@@ -36,6 +36,9 @@ fn the_printed_curl_lines_subscribe_and_publish() {
     assert!(id.starts_with("urn:uuid:"), "{id}");
     assert!(lines.any(|line| line == format!("id: {id}")));
     assert_eq!(lines.next().unwrap(), "data: Hello");
+    let who = format!("curl{}", hub.process.line("  curl").unwrap());
+    let who = String::from_utf8(shell(&who).output().unwrap().stdout).unwrap();
+    assert!(who.contains("\"match\":\"*\"") && who.contains("\"active\":true"), "{who}");
     let said = hub.process.kill().unwrap();
     assert!(said.starts_with("warning: --dev"), "{said}");
 }

@@ -8,5 +8,7 @@ mod keysets; // key sets of login servers
 mod operators; // health and metrics
 mod pages; // commands that the documentation shows
 mod shell; // token, publish and subscribe
+#[cfg(unix)]
+mod sockets; // the limits of the system: open files, and TLS
 mod stop; // how a hub ends
 mod support;

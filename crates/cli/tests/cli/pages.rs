@@ -1,9 +1,10 @@
 //! The commands that the documentation shows are real.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::support::output;
+use crate::support::{Hub, SECRET, output};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
@@ -39,6 +40,39 @@ fn what_the_guide_says_to_run_runs() {
     assert!(said.contains("The configuration is good"), "{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("ey")).count(), 2, "{said}");
     assert!(std::fs::metadata(folder.path().join("petasos.bash")).unwrap().len() > 1000);
+}
+
+#[test]
+fn what_the_readme_says_to_type_into_a_shell_works() {
+    let readme = page("README.md");
+    let block =
+        blocks(&readme, "console").into_iter().find(|block| block.contains("petasos publish")).unwrap();
+    let command = |name: &str| {
+        let start = format!("$ petasos {name} ");
+        block.lines().find_map(|line| line.strip_prefix(&start)).unwrap().trim_end_matches(" &").to_owned()
+    };
+    let options = command("hub");
+    let options: Vec<&str> = options
+        .split(' ')
+        .map(|word| if word == "\"$MERCURE_JWT_SECRET\"" { SECRET } else { word })
+        .collect();
+    let hub = Hub::with(&options, &[]);
+    let run = |name: &str, more: &str| {
+        let line = command(name).replace("http://127.0.0.1:3000/.well-known/mercure", &hub.url);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec {} {name} {line} {more}", env!("CARGO_BIN_EXE_petasos"))]);
+        shell.env_clear().env("MERCURE_JWT_SECRET", SECRET);
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.spawn().unwrap()
+    };
+    let mut subscriber = run("subscribe", "--count 1");
+    let mut state = String::new();
+    BufReader::new(subscriber.stderr.take().unwrap()).read_line(&mut state).unwrap();
+    assert!(state.starts_with("subscribed"), "{state}");
+    assert!(run("publish", "").wait_with_output().unwrap().status.success());
+    let heard = String::from_utf8(subscriber.wait_with_output().unwrap().stdout).unwrap();
+    assert!(heard.contains("{\"title\": \"Hello\"}"), "{heard}");
+    assert!(run("token", "").wait_with_output().unwrap().stdout.starts_with(b"ey"));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! two pass through the queue's lock, so at least one of them sees the other.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Ends the sleep of a shard.
@@ -24,6 +24,8 @@ pub(crate) struct Inbox<T> {
     queue: Mutex<Queue<T>>,
     parked: AtomicBool,
     waker: Box<dyn Wake>,
+    /// How many subscriptions the shard has or is about to get.
+    load: AtomicUsize,
 }
 
 struct Queue<T> {
@@ -34,7 +36,19 @@ struct Queue<T> {
 impl<T> Inbox<T> {
     pub(crate) fn new(waker: impl Wake) -> Self {
         let queue = Mutex::new(Queue { commands: Vec::new(), closed: false });
-        Self { queue, parked: AtomicBool::new(false), waker: Box::new(waker) }
+        Self { queue, parked: AtomicBool::new(false), waker: Box::new(waker), load: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn comes(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn goes(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Queues a command and wakes the shard if it sleeps.
@@ -94,7 +108,6 @@ impl<T> Inbox<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 

@@ -13,22 +13,25 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 mod backlog;
-pub(crate) use backlog::BacklogLimits;
+pub use backlog::BacklogLimits;
 mod class;
+mod command;
+pub(crate) use command::{Attach, Guard, ShardConfig, Target};
+use command::{Command, turn_away};
+mod held;
 mod inbox;
 use inbox::Inbox;
 mod index;
 mod interest;
 pub(crate) use interest::Interest;
 mod metrics;
-pub use metrics::{Counter, Gauge, Metrics};
+pub use metrics::{Counter, Gauge, Histogram, Metrics};
 mod poll;
 use poll::OsPoller;
 mod record;
 mod ring;
 mod shard;
-pub(crate) use shard::{Attach, Guard, ShardConfig, Target};
-use shard::{Command, Shard};
+use shard::Shard;
 mod slot;
 pub(crate) use slot::{End, Slot};
 mod slots;
@@ -47,6 +50,7 @@ pub(crate) struct Dispatch {
     inboxes: Box<[Arc<Inbox<Command<SubscriberSocket>>>]>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     turn: AtomicUsize,
+    clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
@@ -73,16 +77,27 @@ impl Dispatch {
             threads.push(thread.spawn(move || shard.run())?);
             inboxes.push(inbox);
         }
-        Ok(Self { inboxes: inboxes.into(), threads: Mutex::new(threads), turn: AtomicUsize::new(0), metrics })
+        let (threads, turn, clock) = (Mutex::new(threads), AtomicUsize::new(0), Arc::clone(clock));
+        Ok(Self { inboxes: inboxes.into(), threads, turn, clock, metrics })
     }
 
     /// Takes a subscription over. What is published after this call reaches it.
     pub(crate) fn attach(&self, attach: Attach<SubscriberSocket>) -> Attached {
-        let shard = self.turn.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
-        if let Err(Command::Attach(attach)) = self.inboxes[shard].push(Command::Attach(Box::new(attach))) {
-            shard::turn_away(*attach);
+        let shard = self.least_loaded();
+        let inbox = &self.inboxes[shard];
+        inbox.comes();
+        if let Err(Command::Attach(attach)) = inbox.push(Command::Attach(Box::new(attach))) {
+            inbox.goes();
+            turn_away(*attach);
         }
         Attached(shard)
+    }
+
+    /// In turn among equals: clients that leave together must not leave one shard with all the work.
+    fn least_loaded(&self) -> usize {
+        let (count, first) = (self.inboxes.len(), self.turn.fetch_add(1, Ordering::Relaxed));
+        let turns = (0..count).map(|step| first.wrapping_add(step) % count);
+        turns.min_by_key(|shard| self.inboxes[*shard].load()).unwrap_or(0)
     }
 
     /// Says that the body of a slot is gone.
@@ -143,8 +158,9 @@ pub(crate) struct Attached(usize);
 impl Follower for Dispatch {
     fn deliver(&self, stored: Stored) {
         self.metrics.accepted_total.add(1);
+        let since = self.clock.monotonic_us();
         for inbox in &self.inboxes {
-            if inbox.push(Command::Deliver(stored.clone())).is_err() {
+            if inbox.push(Command::Deliver(stored.clone(), since)).is_err() {
                 tracing::debug!(seq = %stored.seq, "an update found no subscribers: the hub is stopping");
             }
         }

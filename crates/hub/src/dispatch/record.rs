@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use petasos_protocol::sse;
 
-use super::backlog::{Backlog, BacklogLimits, Cut};
+use super::backlog::{Backlog, BacklogLimits, Cut, Piece};
+use super::command::Guard;
 use super::index::ClassId;
 use super::poll::{Ready, Socket};
-use super::shard::Guard;
 use super::slot::Slot;
 
 /// A subscriber. About 80 bytes; what it shares with others is in its class.
@@ -27,6 +26,8 @@ pub(crate) struct Record<S> {
     /// Bytes that it sent after its request.
     noise: u32,
     half_closed: bool,
+    /// Whether the shard has it among those that are looked at each second.
+    pub(crate) listed: bool,
     backlog: Option<Box<Backlog>>,
     /// Held for as long as the subscription lasts.
     _guard: Guard,
@@ -49,28 +50,29 @@ impl<S: Socket> Record<S> {
             stalled_since: 0,
             noise: 0,
             half_closed: false,
+            listed: false,
             backlog: None,
             _guard: guard,
         }
     }
 
     /// Sends, or queues behind what already waits.
-    pub(crate) fn send(&mut self, bytes: &Bytes, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
+    pub(crate) fn send(&mut self, piece: &Piece, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
         self.written = second(now_ms / 1000);
         match &mut self.target {
             Link::Slot(slot) => {
-                if slot.push(bytes.clone(), limits)? {
+                if slot.push(piece.clone(), limits)? {
                     self.stalled_since = now_ms.max(1);
                 }
                 Ok(())
             }
-            Link::Socket(_) if self.backlog.is_some() => self.queue(bytes.clone(), limits, now_ms),
+            Link::Socket(_) if self.backlog.is_some() => self.queue(piece.clone(), limits, now_ms),
             Link::Socket(socket) => {
-                let sent = write(socket, bytes)?;
-                if sent == bytes.len() {
+                let sent = write(socket, piece.bytes())?;
+                if sent == piece.bytes().len() {
                     return Ok(());
                 }
-                self.queue(bytes.slice(sent..), limits, now_ms)
+                self.queue(piece.rest(sent), limits, now_ms)
             }
         }
     }
@@ -89,19 +91,19 @@ impl<S: Socket> Record<S> {
         Ok(())
     }
 
-    /// Whether everything it was sent has been taken.
-    pub(crate) fn is_drained(&self) -> bool {
+    /// Bytes that it was sent and has not taken.
+    pub(crate) fn pending(&self) -> usize {
         match &self.target {
-            Link::Slot(slot) => slot.pending() == 0,
-            Link::Socket(_) => self.backlog.is_none(),
+            Link::Slot(slot) => slot.pending(),
+            Link::Socket(_) => self.backlog.as_ref().map_or(0, |backlog| backlog.bytes()),
         }
     }
 
-    fn queue(&mut self, bytes: Bytes, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
+    fn queue(&mut self, piece: Piece, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
         if self.backlog.is_none() {
             self.stalled_since = now_ms.max(1);
         }
-        self.backlog.get_or_insert_default().push(bytes, limits)
+        self.backlog.get_or_insert_default().push(piece, limits)
     }
 
     fn flush(&mut self, now_ms: u64) -> Result<(), Cut> {
@@ -161,11 +163,27 @@ fn write(socket: &mut impl Socket, bytes: &[u8]) -> Result<usize, Cut> {
 
 /// Ends a connection: in order if the subscriber did nothing wrong, else as it is.
 pub(crate) fn part(socket: &mut impl Socket, cut: Cut) {
-    if matches!(cut, Cut::Expired | Cut::Stopped)
-        && let Err(error) = socket.finish()
-    {
+    if !matches!(cut, Cut::Expired | Cut::Stopped) {
+        return;
+    }
+    if let Err(error) = socket.finish().and_then(|()| discard_input(socket)) {
         tracing::debug!(%error, "a subscriber was gone before its stream could be ended");
     }
+}
+
+/// Unread input turns a close into a reset, which destroys what the client has not read yet.
+fn discard_input(socket: &mut impl Socket) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    for _ in 0..=MAX_NOISE as usize / buffer.len() {
+        match socket.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Seconds as the records keep them; they last 136 years.

@@ -9,68 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use petasos_protocol::{HubUrl, sse};
-use tokio::sync::oneshot;
+use petasos_protocol::sse;
 
-use super::backlog::{BacklogLimits, Cut, join};
+use super::backlog::{Cut, Piece, join};
 use super::class::Classes;
+use super::command::{Attach, Command, Guard, ShardConfig, Target, refuse, turn_away};
+use super::held::Held;
 use super::inbox::Inbox;
 use super::index::ClassId;
 use super::interest::Interest;
 use super::metrics::Metrics;
-use super::poll::{Poller, Ready, Socket};
+use super::poll::{Poller, Ready};
 use super::record::{Link, Record, part, second};
 use super::ring::Ring;
-use super::slot::{End, Slot};
+use super::slot::End;
 use super::slots::{Slots, Token};
 use super::wheel::Wheel;
 use crate::clock::Clock;
-use crate::transport::{Seq, Stored};
-
-/// What a shard is told.
-pub(crate) enum Command<S> {
-    Deliver(Stored),
-    Attach(Box<Attach<S>>),
-    /// The body of this slot was dropped.
-    Detach(Arc<Slot>),
-    /// End so many subscriptions, and tell their clients when to come back.
-    Release(usize),
-    /// Close everyone and end.
-    Stop,
-}
-
-/// A subscription that goes live.
-pub(crate) struct Attach<S> {
-    pub(crate) interest: Arc<Interest>,
-    /// Everything up to here was sent; `None` means that only what comes from now on counts.
-    pub(crate) after: Option<Seq>,
-    /// Second (of the monotonic clock) at which it ends.
-    pub(crate) expires: Option<u64>,
-    /// What goes out before the first event.
-    pub(crate) first: Bytes,
-    pub(crate) target: Target<S>,
-    pub(crate) guard: Guard,
-}
-
-/// Dropped when the subscription ends, whatever ends it.
-pub(crate) type Guard = Option<Box<dyn std::any::Any + Send + Sync>>;
-
-/// Where the bytes of a subscription go.
-pub(crate) enum Target<S> {
-    /// A socket that is ours now. If the shard no longer has what the subscriber lacks it goes back through the sender.
-    Socket(S, Option<oneshot::Sender<(S, Guard)>>),
-    /// A body that hyper polls.
-    Slot(Arc<Slot>),
-}
-
-/// What a shard is made with.
-#[derive(Clone)]
-pub(crate) struct ShardConfig {
-    pub(crate) hub: HubUrl,
-    /// Seconds of silence after which a comment is sent; 0 means never.
-    pub(crate) heartbeat: u64,
-    pub(crate) limits: BacklogLimits,
-}
+use crate::transport::Seq;
 
 pub(crate) struct Shard<P: Poller> {
     config: ShardConfig,
@@ -84,10 +40,13 @@ pub(crate) struct Shard<P: Poller> {
     wheel: Wheel,
     /// Those with a backlog, looked at each second.
     waiting: Vec<Token>,
+    /// The second of the last look at them.
+    watched: u64,
+    held: Held,
     doomed: Vec<(Token, Cut)>,
     ready: Vec<Ready>,
-    /// How many classes of this shard the metrics know of.
-    counted: u64,
+    /// How many classes of this shard, and how many bytes of backlog, the metrics know of.
+    counted: (u64, u64),
     stopped: bool,
 }
 
@@ -115,9 +74,11 @@ impl<P: Poller> Shard<P> {
             ring,
             wheel,
             waiting,
+            watched: 0,
+            held: Held::default(),
             doomed,
             ready,
-            counted: 0,
+            counted: (0, 0),
             stopped: false,
         }
     }
@@ -152,23 +113,22 @@ impl<P: Poller> Shard<P> {
 
     /// Applies commands; deliveries that stand side by side are joined into one write per subscriber.
     fn apply(&mut self, commands: &mut Vec<Command<P::Socket>>) {
-        let mut touched = Vec::new();
-        let mut joined = 0;
+        let mut batch = Batch::default();
         for command in commands.drain(..) {
-            if let Command::Deliver(stored) = command {
+            if let Command::Deliver(stored, since) = command {
                 self.metrics.updates_total.add(1);
-                joined += stored.event.frame().len();
-                self.classes.queue(&stored.event, &mut touched);
+                batch.since.get_or_insert(since);
+                batch.bytes += stored.event.frame().len();
+                self.classes.queue(&stored.event, &mut batch.touched);
                 self.ring.push(stored);
-                if joined >= MAX_JOINED {
-                    self.flush(&mut touched);
-                    joined = 0;
+                if batch.bytes >= MAX_JOINED {
+                    self.flush(&mut batch);
                 }
                 continue;
             }
-            self.flush(&mut touched);
+            self.flush(&mut batch);
             match command {
-                Command::Deliver(_) => {}
+                Command::Deliver(..) => {}
                 Command::Attach(attach) if self.stopped => turn_away(*attach),
                 Command::Attach(attach) => self.attach(*attach),
                 Command::Detach(slot) => self.doomed.extend(slot.token().map(|token| (token, Cut::Gone))),
@@ -177,11 +137,13 @@ impl<P: Poller> Shard<P> {
             }
             self.bury();
         }
-        self.flush(&mut touched);
+        self.flush(&mut batch);
     }
 
-    fn flush(&mut self, touched: &mut Vec<ClassId>) {
-        for class in touched.drain(..) {
+    fn flush(&mut self, batch: &mut Batch) {
+        batch.bytes = 0;
+        let Some(since) = batch.since.take() else { return };
+        for class in batch.touched.drain(..) {
             let (frames, members) = self.classes.take_pending(class);
             let Some(bytes) = join(&frames) else { continue };
             let count = frames.len() as u64;
@@ -189,25 +151,63 @@ impl<P: Poller> Shard<P> {
             if count > 1 {
                 self.metrics.joined_total.add(count * members as u64);
             }
-            for position in 0..members {
-                let Some(member) = self.classes.member(class, position) else { break };
-                self.send(member, &bytes);
-                if position % SENDS_PER_LOOK == SENDS_PER_LOOK - 1 {
-                    self.poll(Some(Duration::ZERO));
-                }
-            }
+            self.send_to_class(class, members, &Piece::new(bytes));
+            self.relieve();
         }
         self.bury();
+        self.metrics.fanout.observe(self.clock.monotonic_us().saturating_sub(since));
     }
 
-    fn send(&mut self, member: u32, bytes: &Bytes) {
-        let Some((token, record)) = self.records.by_index(member) else { return };
-        let now = self.clock.monotonic_ms();
-        let was_waiting = record.stalled_since != 0;
-        match record.send(bytes, &self.config.limits, now) {
-            Ok(()) if record.stalled_since != 0 && !was_waiting => self.waiting.push(token),
-            Ok(()) => {}
-            Err(cut) => self.doomed.push((token, cut)),
+    fn send_to_class(&mut self, class: ClassId, members: usize, piece: &Piece) {
+        let mut now = self.clock.monotonic_ms();
+        let mut queued = false;
+        for position in 0..members {
+            let Some(member) = self.classes.member(class, position) else { break };
+            queued |= self.send(member, piece, now);
+            if position % SENDS_PER_LOOK == SENDS_PER_LOOK - 1 {
+                self.poll(Some(Duration::ZERO));
+                now = self.clock.monotonic_ms();
+            }
+        }
+        if queued {
+            self.held.add(piece);
+        }
+    }
+
+    /// Sends to one subscriber; whether some of it has to wait.
+    fn send(&mut self, member: u32, piece: &Piece, now_ms: u64) -> bool {
+        let Some((token, record)) = self.records.by_index(member) else { return false };
+        if let Err(cut) = record.send(piece, &self.config.limits, now_ms) {
+            self.doomed.push((token, cut));
+            return false;
+        }
+        let waits = record.stalled_since != 0;
+        if waits && !record.listed {
+            record.listed = true;
+            self.waiting.push(token);
+        }
+        waits
+    }
+
+    /// Cuts those off that have most waiting while all backlogs together pin too much.
+    fn relieve(&mut self) {
+        if self.held.bytes() <= self.config.limits.max_total {
+            return;
+        }
+        self.held.sweep();
+        let records = &mut self.records;
+        let mut by_size: Vec<(usize, Token)> = self
+            .waiting
+            .iter()
+            .filter_map(|token| Some((records.by_token(*token)?.pending(), *token)))
+            .filter(|(pending, _)| *pending > 0)
+            .collect();
+        by_size.sort_unstable_by_key(|(pending, _)| *pending);
+        while self.held.bytes() > self.config.limits.max_total && !by_size.is_empty() {
+            let rest = by_size.len() - by_size.len().div_ceil(8);
+            self.doomed.extend(by_size.drain(rest..).map(|(_, token)| (token, Cut::Budget)));
+            self.bury();
+            self.held.sweep();
         }
     }
 
@@ -216,13 +216,21 @@ impl<P: Poller> Shard<P> {
             None => Vec::new(),
             Some(after) => match self.missed(after, &attach.interest) {
                 Some(missed) => missed,
-                None => return refuse(attach),
+                None => {
+                    self.inbox.goes();
+                    return refuse(attach);
+                }
             },
         };
-        let now = self.clock.monotonic_ms() / 1000;
-        let Some(token) = self.admit(attach.target, attach.expires, attach.guard, now) else { return };
+        let now_ms = self.clock.monotonic_ms();
+        let now = now_ms / 1000;
+        let Some(token) = self.admit(attach.target, attach.expires, attach.guard, now) else {
+            self.inbox.goes();
+            return;
+        };
         let Some((class, position)) = self.classes.join(&attach.interest, token.index()) else {
             self.records.remove(token);
+            self.inbox.goes();
             return;
         };
         if let Some(record) = self.records.by_token(token) {
@@ -230,11 +238,13 @@ impl<P: Poller> Shard<P> {
         }
         self.metrics.subscribers.add(1);
         self.metrics.subscribers_total.add(1);
-        self.count_classes();
+        self.count();
         self.schedule(token, now);
         let first = [attach.first].into_iter().chain(missed).filter(|piece| !piece.is_empty());
-        if let Some(bytes) = join(&first.collect::<Vec<_>>()) {
-            self.send(token.index(), &bytes);
+        if let Some(piece) = join(&first.collect::<Vec<_>>()).map(Piece::new)
+            && self.send(token.index(), &piece, now_ms)
+        {
+            self.held.add(&piece);
         }
     }
 
@@ -298,11 +308,7 @@ impl<P: Poller> Shard<P> {
         let now = now_ms / 1000;
         let mut due = Vec::new();
         self.wheel.advance(now, &mut due);
-        if due.is_empty() {
-            self.watch_waiting(now_ms);
-            return;
-        }
-        let heartbeat = Bytes::from_static(sse::HEARTBEAT);
+        let heartbeat = Piece::new(Bytes::from_static(sse::HEARTBEAT));
         for token in due {
             let Some(record) = self.records.by_token(token) else { continue };
             if record.expires != 0 && record.expires <= second(now) {
@@ -310,20 +316,23 @@ impl<P: Poller> Shard<P> {
                 continue;
             }
             let silent = second(now).wrapping_sub(record.written);
-            if self.config.heartbeat != 0 && u64::from(silent) >= self.config.heartbeat {
-                self.send(token.index(), &heartbeat);
+            if self.config.heartbeat != 0 && u64::from(silent) >= self.patience(token) {
+                self.send(token.index(), &heartbeat, now_ms);
             }
             self.schedule(token, now);
         }
-        self.watch_waiting(now_ms);
+        if self.watched != now {
+            self.watched = now;
+            self.watch_waiting(now_ms);
+        }
     }
 
     fn watch_waiting(&mut self, now_ms: u64) {
         let (records, doomed, limits) = (&mut self.records, &mut self.doomed, &self.config.limits);
         self.waiting.retain(|token| {
             let Some(record) = records.by_token(*token) else { return false };
-            if record.is_drained() {
-                record.stalled_since = 0;
+            if record.pending() == 0 {
+                (record.stalled_since, record.listed) = (0, false);
                 return false;
             }
             if now_ms.saturating_sub(record.stalled_since) >= limits.max_stall_ms {
@@ -331,13 +340,34 @@ impl<P: Poller> Shard<P> {
             }
             true
         });
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+        self.held.sweep();
+        self.count();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Seconds of silence that this subscriber gets: all of them once heard the same event at the same time, and their
+    /// next comments are not to be due in the same second.
+    fn patience(&self, token: Token) -> u64 {
+        let period = self.config.heartbeat;
+        period - u64::from(token.index()) % (period / 4 + 1)
     }
 
     fn schedule(&mut self, token: Token, now: u64) {
+        let patience = self.patience(token);
         let Some(record) = self.records.by_token(token) else { return };
         let beat = match self.config.heartbeat {
             0 => u64::MAX,
-            period => now + period.saturating_sub(u64::from(second(now).wrapping_sub(record.written))),
+            _ => {
+                let silent = u64::from(second(now).wrapping_sub(record.written));
+                now + patience.saturating_sub(silent)
+            }
         };
         let end = match record.expires {
             0 => u64::MAX,
@@ -355,6 +385,7 @@ impl<P: Poller> Shard<P> {
             {
                 other.position = record.position;
             }
+            self.inbox.goes();
             self.metrics.subscribers.subtract(1);
             self.metrics.cut(cut);
             match &mut record.target {
@@ -366,22 +397,25 @@ impl<P: Poller> Shard<P> {
                     }
                 }
             }
-            self.count_classes();
+            self.count();
         }
     }
 
-    fn count_classes(&mut self) {
-        let now = self.classes.len() as u64;
-        self.metrics.classes.add(now.saturating_sub(self.counted));
-        self.metrics.classes.subtract(self.counted.saturating_sub(now));
+    /// Tells the metrics what has become of this shard's share.
+    fn count(&mut self) {
+        let now = (self.classes.len() as u64, self.held.bytes() as u64);
+        self.metrics.classes.change(self.counted.0, now.0);
+        self.metrics.backlog_bytes.change(self.counted.1, now.1);
         self.counted = now;
     }
 
     /// Those who are asked to come back are asked to do so at different times.
     fn release(&mut self, count: usize) {
+        let now_ms = self.clock.monotonic_ms();
         for token in self.records.tokens().into_iter().take(count) {
             let pause = LEAST_PAUSE_MS + token.index().wrapping_mul(PAUSE_STEP_MS) % PAUSES_MS;
-            self.send(token.index(), &Bytes::from(format!("retry: {pause}\n\n")));
+            let retry = Bytes::from(format!("retry: {pause}\n\n"));
+            self.send(token.index(), &Piece::new(retry), now_ms);
             self.doomed.push((token, Cut::Stopped));
         }
     }
@@ -399,25 +433,13 @@ impl<P: Poller> Shard<P> {
     }
 }
 
-/// Ends a subscription that comes too late: the hub is stopping.
-pub(crate) fn turn_away<S: Socket>(attach: Attach<S>) {
-    match attach.target {
-        Target::Slot(slot) => slot.end(End::Cut(Cut::Stopped)),
-        Target::Socket(mut socket, _) => part(&mut socket, Cut::Stopped),
-    }
-}
-
-/// Gives a subscription back that lacks more than the shard remembers.
-fn refuse<S: Socket>(attach: Attach<S>) {
-    match attach.target {
-        Target::Slot(slot) => slot.end(End::Behind),
-        Target::Socket(socket, Some(back)) => {
-            if back.send((socket, attach.guard)).is_err() {
-                tracing::debug!("nobody waits any more for a subscription that must read the history");
-            }
-        }
-        Target::Socket(mut socket, None) => part(&mut socket, Cut::Stopped),
-    }
+/// Deliveries that are written together.
+#[derive(Default)]
+struct Batch {
+    touched: Vec<ClassId>,
+    bytes: usize,
+    /// When the oldest was handed over.
+    since: Option<u64>,
 }
 
 /// What released clients are told to wait: between half a second and two.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::backlog::{Backlog, BacklogLimits, Cut};
+use super::backlog::{Backlog, BacklogLimits, Cut, Piece};
 use super::slots::Token;
 
 /// The shared side of a subscription whose socket belongs to someone else.
@@ -33,7 +33,7 @@ pub(crate) enum End {
 
 impl Slot {
     /// Adds a frame for the body to take; `true` if it had taken everything before.
-    pub(crate) fn push(&self, frame: Bytes, limits: &BacklogLimits) -> Result<bool, Cut> {
+    pub(crate) fn push(&self, frame: Piece, limits: &BacklogLimits) -> Result<bool, Cut> {
         let (waker, was_empty) = {
             let mut state = self.state();
             let was_empty = state.backlog.is_empty();
@@ -63,7 +63,7 @@ impl Slot {
             let mut state = self.state();
             state.end = Some(end);
             state.token = None;
-            if matches!(end, End::Cut(Cut::Bytes | Cut::Frames | Cut::Stalled)) {
+            if matches!(end, End::Cut(Cut::Bytes | Cut::Frames | Cut::Stalled | Cut::Budget)) {
                 state.backlog = Backlog::default();
             }
             state.waker.take()

@@ -13,9 +13,10 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use super::backlog::BacklogLimits;
+use super::command::{Attach, Command, ShardConfig, Target};
 use super::inbox::{Inbox, Wake};
 use super::poll::{Poller, Ready, Socket};
-use super::shard::{Attach, Command, Shard, ShardConfig, Target};
+use super::shard::Shard;
 use super::{Interest, Metrics, Slot};
 use crate::clock::Clock;
 use crate::event::Event;
@@ -129,7 +130,8 @@ struct Bench {
     sent: Vec<Stored>,
 }
 
-const LIMITS: BacklogLimits = BacklogLimits { max_bytes: 4000, max_frames: 20, max_stall_ms: 10_000 };
+const LIMITS: BacklogLimits =
+    BacklogLimits { max_bytes: 4000, max_frames: 20, max_stall_ms: 10_000, max_total: 20_000 };
 
 impl Bench {
     fn new() -> Self {
@@ -157,7 +159,7 @@ impl Bench {
         let frame = event.frame().clone();
         let stored = Stored { seq: Seq(self.seq), event: Arc::new(event) };
         self.sent.push(stored.clone());
-        self.tell(Command::Deliver(stored));
+        self.tell(Command::Deliver(stored, 0));
         frame
     }
 
@@ -272,6 +274,65 @@ fn a_slow_subscriber_is_cut_by_bytes_by_frames_and_by_time() {
     let cuts = [&metrics.cut_bytes_total, &metrics.cut_frames_total, &metrics.cut_stalled_total]
         .map(super::Counter::value);
     assert_eq!((cuts, metrics.subscribers.value(), metrics.classes.value()), ([1, 1, 1], 0, 0));
+}
+
+#[test]
+fn those_with_most_waiting_are_cut_when_all_together_pin_too_much() {
+    let mut bench = Bench::new();
+    let topics: Vec<String> = (0..10).map(|number| format!("https://example.com/{number}")).collect();
+    let stuck: Vec<_> = topics.iter().map(|topic| bench.attach(Matcher::exact(topic).unwrap(), 0)).collect();
+    let healthy = bench.attach(Matcher::any(), MANY);
+    let mut expected = Vec::new();
+    for round in 0..3 {
+        for topic in &topics[..if round == 2 { 4 } else { 10 }] {
+            expected.extend_from_slice(&bench.publish(topic, &"x".repeat(900)));
+            bench.turn();
+        }
+    }
+    assert_eq!(received(&healthy), expected);
+    let cut = stuck.iter().filter(|wire| is_dropped(wire)).count();
+    assert!((1..=4).contains(&cut), "{cut}");
+    assert!(stuck[4..].iter().all(|wire| !is_dropped(wire)), "those with less waiting stay");
+    assert_eq!(bench.metrics.cut_budget_total.value(), cut as u64);
+    bench.advance(1_000);
+    assert!(bench.metrics.backlog_bytes.value() <= LIMITS.max_total as u64);
+    bench.advance(20_000);
+    assert_eq!(
+        (bench.metrics.subscribers.value(), bench.metrics.cut_stalled_total.value()),
+        (1, 10 - cut as u64)
+    );
+}
+
+#[test]
+fn a_subscriber_that_is_slow_now_and_then_is_listed_once() {
+    let mut bench = Bench::new();
+    let wire = bench.attach(Matcher::any(), 0);
+    for _ in 0..50 {
+        bench.publish(TOPIC, "x");
+        bench.turn();
+        wire.lock().unwrap().room = MANY;
+        bench.signal(&wire, |ready| ready.writable = true);
+        wire.lock().unwrap().room = 0;
+        bench.advance(100);
+    }
+    assert!(!is_dropped(&wire));
+    assert!(bench.shard.listed() <= 1);
+}
+
+#[test]
+fn sub_8_comments_of_those_who_heard_the_same_event_are_spread() {
+    let mut bench = Bench::new();
+    let wires: Vec<_> = (0..110).map(|_| bench.attach(Matcher::any(), MANY)).collect();
+    let frame = bench.publish(TOPIC, "x");
+    bench.turn();
+    let mut last = 0;
+    for second in 1..=40 {
+        bench.advance(1_000);
+        let commented = wires.iter().filter(|wire| received(wire).len() > frame.len()).count();
+        assert!(commented - last <= 10, "{} in second {second}", commented - last);
+        last = commented;
+    }
+    assert_eq!(last, 110);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,39 +15,69 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::server::TlsStream;
 
 use super::Application;
 use super::either::EitherBody;
 use super::linger;
 use super::takeover;
+use super::tls::{HTTP_2, Tls};
 use crate::http::{ClientAddress, Outcome, Subscription};
 use crate::hub::Hub;
 
+/// A client that was accepted.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    pub(crate) client: SocketAddr,
+    pub(crate) tls: Option<Tls>,
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve<S: Application>(
-    stream: TcpStream,
-    client: ClientAddress,
+    peer: Peer,
     hub: Hub,
     other: S,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) {
-    let mut stopped_early = stopped.clone();
-    let looked = tokio::select! {
-        looked = tokio::time::timeout(hub.inner.policy.patience.head, speaks_http2(&stream)) => looked,
+    let Peer { stream, client, tls } = peer;
+    let client = ClientAddress(client.ip());
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(hub.inner.policy.patience.head, open(stream, tls)) => opened,
         // Browsers open connections in advance, on which nothing may ever come.
-        () = stopping(&mut stopped_early) => return,
+        () = stopping(&mut stopped) => return,
     };
-    let result = match looked {
-        Ok(Ok(true)) => serve_http2(stream, client, hub, other, stopped).await,
-        Ok(Ok(false)) => serve_http1(stream, client, hub, other, stopped).await,
+    let result = match opened {
+        Ok(Ok(Opened::PlainHttp1(stream))) => serve_plain(stream, client, hub, other, stopped).await,
+        Ok(Ok(Opened::PlainHttp2(stream))) => serve_http2(stream, client, hub, other, stopped).await,
+        Ok(Ok(Opened::TlsHttp1(stream))) => serve_encrypted(stream, client, hub, other, stopped).await,
+        Ok(Ok(Opened::TlsHttp2(stream))) => serve_http2(stream, client, hub, other, stopped).await,
         Ok(Err(error)) => Err(Broken::Socket(error)),
         Err(_) => Ok(()),
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended");
     }
+}
+
+/// A connection of which is known what it speaks.
+enum Opened {
+    PlainHttp1(TcpStream),
+    PlainHttp2(TcpStream),
+    TlsHttp1(Box<TlsStream<TcpStream>>),
+    TlsHttp2(Box<TlsStream<TcpStream>>),
+}
+
+async fn open(stream: TcpStream, tls: Option<Tls>) -> io::Result<Opened> {
+    let Some(tls) = tls else {
+        let http2 = speaks_http2(&stream).await?;
+        return Ok(if http2 { Opened::PlainHttp2(stream) } else { Opened::PlainHttp1(stream) });
+    };
+    let stream = Box::new(tls.acceptor.accept(stream).await?);
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+    Ok(if http2 { Opened::TlsHttp2(stream) } else { Opened::TlsHttp1(stream) })
 }
 
 /// Why a connection ended before its time.
@@ -80,7 +111,7 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
 }
 
 async fn serve_http2<S: Application>(
-    stream: TcpStream,
+    stream: impl Io,
     client: ClientAddress,
     hub: Hub,
     other: S,
@@ -105,7 +136,8 @@ async fn serve_http2<S: Application>(
     Ok(connection.await?)
 }
 
-async fn serve_http1<S: Application>(
+/// A plaintext HTTP/1 connection; a subscription on it is taken over.
+async fn serve_plain<S: Application>(
     stream: TcpStream,
     client: ClientAddress,
     hub: Hub,
@@ -113,40 +145,81 @@ async fn serve_http1<S: Application>(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Broken> {
     let taken = Arc::new(Mutex::new(None));
-    let service = Http1 { hub: hub.clone(), other, taken: Arc::clone(&taken) };
+    let service = Http1 { hub: hub.clone(), other, taken: Some(Arc::clone(&taken)) };
+    let served = serve_http1(stream, client, service, &mut stopped).await;
+    let subscription = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(subscription) = subscription {
+        return Ok(takeover::run(hub, *subscription, served.io, served.unread).await?);
+    }
+    served.close(&mut stopped).await
+}
+
+async fn serve_encrypted<S: Application>(
+    stream: Box<TlsStream<TcpStream>>,
+    client: ClientAddress,
+    hub: Hub,
+    other: S,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Broken> {
+    let service = Http1 { hub, other, taken: None };
+    serve_http1(stream, client, service, &mut stopped).await.close(&mut stopped).await
+}
+
+/// An HTTP/1 connection that hyper has let go.
+struct Served<I> {
+    result: hyper::Result<()>,
+    io: I,
+    /// Bytes that were read from it and belong to no request.
+    unread: usize,
+}
+
+impl<I: Io> Served<I> {
+    async fn close(mut self, stopped: &mut watch::Receiver<bool>) -> Result<(), Broken> {
+        let closed = tokio::select! {
+            // The hub's side ends first in any case.
+            biased;
+            closed = linger::close(&mut self.io) => closed,
+            () = stopping(stopped) => Ok(()),
+        };
+        self.result?;
+        Ok(closed?)
+    }
+}
+
+/// Serves requests until there are no more or one is taken over.
+async fn serve_http1<S: Application, I: Io>(
+    stream: I,
+    client: ClientAddress,
+    service: Http1<S>,
+    stopped: &mut watch::Receiver<bool>,
+) -> Served<I> {
+    let patience = service.hub.inner.policy.patience.head;
+    let max_head = usize::try_from(service.hub.inner.policy.max_head).unwrap_or(usize::MAX);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client);
         service.clone().call(request)
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(hub.inner.policy.patience.head)
-        .max_buf_size(usize::try_from(hub.inner.policy.max_head).unwrap_or(usize::MAX).max(LEAST_BUFFER))
+        .header_read_timeout(patience)
+        .max_buf_size(max_head.max(LEAST_BUFFER))
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let result = tokio::select! {
         result = poll_fn(|cx| connection.poll_without_shutdown(cx)) => result,
-        () = stopping(&mut stopped) => {
+        () = stopping(stopped) => {
             Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|cx| connection.poll_without_shutdown(cx)).await
         }
     };
-    let subscription = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(subscription) = subscription {
-        let parts = connection.into_parts();
-        takeover::run(hub, *subscription, parts.io.into_inner(), parts.read_buf.len()).await?;
-        return Ok(());
-    }
-    let mut stream = connection.into_parts().io.into_inner();
-    let closed = tokio::select! {
-        // The hub's side ends first in any case.
-        biased;
-        closed = linger::close(&mut stream) => closed,
-        () = stopping(&mut stopped) => Ok(()),
-    };
-    result?;
-    Ok(closed?)
+    let parts = connection.into_parts();
+    Served { result, io: parts.io.into_inner(), unread: parts.read_buf.len() }
 }
+
+/// What hyper reads from and writes to.
+trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for I {}
 
 type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<EitherBody<B>>, TakenOver>> + Send>>;
 
@@ -155,7 +228,8 @@ type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<EitherBody<B>>, 
 struct Http1<S> {
     hub: Hub,
     other: S,
-    taken: Arc<Mutex<Option<Box<Subscription>>>>,
+    /// Where a subscription goes that is taken over; none is without it.
+    taken: Option<Arc<Mutex<Option<Box<Subscription>>>>>,
 }
 
 impl<S: Application> Http1<S> {
@@ -165,14 +239,14 @@ impl<S: Application> Http1<S> {
             if !self.hub.owns(request.uri().path()) {
                 return Ok(answer(&self.hub, self.other, request).await);
             }
-            let may_take = may_take(&request);
-            match self.hub.decide(request).await {
-                Outcome::Answer(response) => Ok(response.map(EitherBody::Hub)),
-                Outcome::Stream(subscription) if may_take => {
-                    *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(subscription);
+            let taken = self.taken.filter(|_| may_take(&request));
+            match (self.hub.decide(request).await, taken) {
+                (Outcome::Answer(response), _) => Ok(response.map(EitherBody::Hub)),
+                (Outcome::Stream(subscription), Some(taken)) => {
+                    *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(subscription);
                     Err(TakenOver)
                 }
-                Outcome::Stream(subscription) => {
+                (Outcome::Stream(subscription), None) => {
                     Ok(subscription.into_response(&self.hub).map(EitherBody::Hub))
                 }
             }

@@ -14,17 +14,24 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tower_service::Service;
 
 mod connection;
+use connection::Peer;
 mod either;
 mod linger;
+mod room;
+pub use room::raise_open_files;
+use room::{Room, is_full};
 mod takeover;
+mod tls;
+pub use tls::{Tls, TlsError};
 
-use crate::http::ClientAddress;
 use crate::hub::Hub;
 
 /// What a hub is served beside: answers every request that is not the hub's.
@@ -77,15 +84,44 @@ pub async fn serve<S: Application>(
     other: S,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    run(listener, None, hub, other, shutdown).await
+}
+
+/// As [`serve`], with every connection encrypted. Nothing is taken over then: subscriptions stay with hyper.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_tls<S: Application>(
+    listener: TcpListener,
+    tls: Tls,
+    hub: Hub,
+    other: S,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    run(listener, Some(tls), hub, other, shutdown).await
+}
+
+async fn run<S: Application>(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    hub: Hub,
+    other: S,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (stop, stopped) = watch::channel(false);
     // Each connection holds a sender; when the last one is dropped everyone is done.
     let (alive, mut gone) = mpsc::channel::<Infallible>(1);
     let mut shutdown = pin!(shutdown);
+    let mut room = Room::new(std::sync::Arc::clone(hub.metrics()));
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => accept((stream, client), &hub, &other, &stopped, &alive),
+                Ok((stream, _)) if !room.has(&stream) => room.refuse(stream, tls.is_none()),
+                Ok((stream, client)) => {
+                    accept(Peer { stream, client, tls: tls.clone() }, &hub, &other, &stopped, &alive);
+                }
+                Err(error) if is_full(&error) => room.refuse_next(&listener, tls.is_none()).await,
                 Err(error) => pause_after(&error).await?,
             },
         }
@@ -102,21 +138,28 @@ pub async fn serve<S: Application>(
 }
 
 fn accept<S: Application>(
-    (stream, client): (TcpStream, SocketAddr),
+    peer: Peer,
     hub: &Hub,
     other: &S,
     stopped: &watch::Receiver<bool>,
     alive: &mpsc::Sender<Infallible>,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = prepare(&peer.stream) {
         tracing::debug!(%error, "a connection was gone before it was accepted");
         return;
     }
     let (hub, other, stopped, alive) = (hub.clone(), other.clone(), stopped.clone(), alive.clone());
     tokio::spawn(async move {
-        connection::serve(stream, ClientAddress(client.ip()), hub, other, stopped).await;
+        connection::serve(peer, hub, other, stopped).await;
         drop(alive);
     });
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(stream).set_tcp_user_timeout(Some(DEAD_AFTER))?;
+    Ok(())
 }
 
 /// Out of files or memory, the listener has to wait until some return; anything else is the fault of one connection.
@@ -134,3 +177,7 @@ async fn pause_after(error: &io::Error) -> io::Result<()> {
 
 /// The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 8192;
+
+/// A peer that acknowledges nothing for so long is dead: heartbeats find it, not only events.
+#[cfg(target_os = "linux")]
+const DEAD_AFTER: Duration = Duration::from_secs(60);

@@ -24,7 +24,8 @@ pub(crate) async fn run(
     unread: usize,
 ) -> io::Result<()> {
     if unread > 0 {
-        // Bytes that hyper read are gone: a second request, pipelined behind a stream that never ends, has no answer.
+        // Whatever it is, there is no answer to it behind a stream that never ends, and the head says so (RFC 9112
+        // section 9.6).
         tracing::debug!(unread, "a client sent data behind its subscription; it is ignored");
     }
     let socket = SockRef::from(&stream);

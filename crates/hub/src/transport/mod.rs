@@ -19,6 +19,8 @@ use petasos_protocol::EventId;
 
 use crate::event::Event;
 
+pub mod conformance;
+pub mod file;
 mod memory;
 pub use memory::{Memory, MemoryLimits};
 
@@ -119,16 +121,16 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Why an event did not become part of the history.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     /// The transport is being closed.
     #[error("the history is closed")]
     Closed,
-    /// There is no space; it may return.
+    /// There is no space; it may return, and appending is worth another try then.
     #[error("the history has no space left: {0}")]
     Full(String),
-    /// The storage failed.
+    /// The storage failed. If it failed to say whether it has the event, a restart may find it.
     #[error("the history cannot be written: {0}")]
     Storage(String),
 }

@@ -17,7 +17,9 @@ mod keys; // AUTH.2: issuers, public keys, key sets
 mod limits; // connection limits, hosts, lifetime, shutdown
 mod publish; // PUB: forms, topics, answers
 mod reconnect; // REC: cursors, replay
-mod streams; // sockets: takeover, half-close, HTTP/2, slow readers, shutdown
+mod sockets; // clients that behave in every way that clients do, each named in the design
+mod streams; // both delivery paths, slow readers, shutdown
 mod subscribe; // SUB: matchers, heads, CORS
 mod support;
+mod tls; // TLS: both protocols, the same bytes on all paths
 mod tokens; // AUTH: presentation, verification, private updates

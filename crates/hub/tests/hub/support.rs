@@ -29,6 +29,10 @@ pub struct Served {
 
 impl Served {
     pub fn start(describe: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+        Self::start_with(None, describe)
+    }
+
+    pub fn start_with(tls: Option<server::Tls>, describe: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let guard = runtime.enter();
@@ -50,7 +54,11 @@ impl Served {
             // Either way it is time to stop.
             drop(stopped.await);
         };
-        let task = tokio::spawn(server::serve(listener, hub.clone(), Service(other), shutdown));
+        let (served, other) = (hub.clone(), Service(other));
+        let task = match tls {
+            None => tokio::spawn(server::serve(listener, served, other, shutdown)),
+            Some(tls) => tokio::spawn(server::serve_tls(listener, tls, served, other, shutdown)),
+        };
         drop(guard);
         Self { hub, address, stop: Some(stop), runtime: Some(runtime), task: Some(task) }
     }
@@ -107,7 +115,7 @@ impl Served {
 
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Client { stream, buffer: Vec::new(), head: String::new() }
     }
 
@@ -217,6 +225,12 @@ impl Client {
         let status = head[9..12].parse().unwrap();
         let body = String::from_utf8(self.rest()).unwrap();
         Reply { status, head, body }
+    }
+
+    /// Waits for the end of the stream; an error if it is a reset.
+    pub fn end(&mut self) -> io::Result<Vec<u8>> {
+        self.stream.read_to_end(&mut self.buffer)?;
+        Ok(std::mem::take(&mut self.buffer))
     }
 
     fn fill(&mut self) -> usize {

@@ -20,6 +20,8 @@ mod limits;
 mod publish;
 #[path = "../hub/reconnect.rs"]
 mod reconnect;
+#[path = "../hub/sockets.rs"]
+mod sockets;
 #[path = "../hub/streams.rs"]
 mod streams;
 #[path = "../hub/subscribe.rs"]

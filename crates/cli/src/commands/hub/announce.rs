@@ -61,6 +61,7 @@ impl Started<'_> {
 }
 
 fn instructions(secret: &str, url: &str, token: &str) -> String {
+    let secret = quoted(secret);
     format!(
         "
 A token for everything, good for a day:
@@ -81,4 +82,9 @@ Start the bookshop against this hub instead of its own:
 Ctrl-C stops the hub.
 "
     )
+}
+
+/// One word for a shell, whatever somebody's key is made of.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, bail};
 use axum::Router;
 use clap::{Arg, ArgAction, ArgMatches};
+use petasos_hub::server::Tls;
 use petasos_hub::{Hub, server};
 use petasos_protocol::HubUrl;
 use tokio::net::TcpListener;
@@ -64,8 +65,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let listen = address(&config, "listen")?;
     // Everything that can be wrong is found before the first address is taken.
     drop(settings::describe(&config, secret.as_deref(), &public_urls(&config, listen)?)?);
-    let admin = admin::listen(&config)?;
+    let tls = settings::tls(&config)?;
+    raise_open_files();
     let listener = server::listen(listen).map_err(|error| taken(&config, "listen", listen, &error))?;
+    let admin = admin::listen(&config)?;
     let bound = listener.local_addr().context("the address cannot be read")?;
     let urls = public_urls(&config, bound)?;
     let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
@@ -79,17 +82,23 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     started.announce(&config)?;
     let site = site::router(&config, &hub, token.as_deref());
-    run_until_stopped(listener, hub, site, admin).await
+    run_until_stopped((listener, tls), hub, site, admin).await
 }
 
 async fn run_until_stopped(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Tls>),
     hub: Hub,
     site: Router,
     admin: Option<TcpListener>,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let serving = server::serve(listener, hub.clone(), site, signals::stop_wanted(stopping.clone()));
+    let (served, stopped) = (hub.clone(), signals::stop_wanted(stopping.clone()));
+    let serving = async {
+        match tls {
+            None => server::serve(listener, served, site, stopped).await,
+            Some(tls) => server::serve_tls(listener, tls, served, site, stopped).await,
+        }
+    };
     tokio::select! {
         served = serving => served.context("cannot go on serving"),
         failed = admin::serve(admin, hub, stopping) => failed,
@@ -102,10 +111,22 @@ async fn run_until_stopped(
     }
 }
 
+/// Each subscriber is an open file. A limit that cannot be raised is no reason not to start.
+fn raise_open_files() {
+    match server::raise_open_files() {
+        Ok(limit) => tracing::info!(limit, "open files"),
+        Err(error) => eprintln!(
+            "warning: the limit of open files cannot be raised ({error}); raise it from outside (`ulimit -n`) for more \
+             subscribers"
+        ),
+    }
+}
+
 fn check(config: &Config, secret: Option<&str>) -> anyhow::Result<()> {
     let listen = address(config, "listen")?;
     let urls = public_urls(config, listen)?;
     drop(settings::describe(config, secret, &urls)?);
+    drop(settings::tls(config)?);
     admin::address(config)?;
     let mut out = io::stdout().lock();
     out.write_all(config.explain().as_bytes())?;
@@ -151,7 +172,8 @@ fn public_urls(config: &Config, address: SocketAddr) -> anyhow::Result<Vec<HubUr
             "--public-url is needed when the hub listens on {address}, for example https://example.com/.well-known/mercure"
         );
     }
-    Ok(vec![HubUrl::parse(&format!("http://{address}{}", HubUrl::DEFAULT_PATH))?])
+    let scheme = if config.text("tls-cert").is_some() { "https" } else { "http" };
+    Ok(vec![HubUrl::parse(&format!("{scheme}://{address}{}", HubUrl::DEFAULT_PATH))?])
 }
 
 const EXAMPLES: &str = "Examples:

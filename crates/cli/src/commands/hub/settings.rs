@@ -1,11 +1,37 @@
 //! From the configuration to a hub.
 
-use petasos_hub::{ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
+use petasos_hub::server::Tls;
+use petasos_hub::{BacklogLimits, ConnectionLimits, Hosts, Hub, HubBuilder, Patience, Random, TimeOrdered};
 use petasos_protocol::compat::{Compat, Generation};
 use petasos_protocol::{EventId, HubUrl, PublishLimits, SubscribeLimits};
 
 use super::{keys, site};
 use crate::config::Config;
+
+/// The certificate, if there is one.
+///
+/// # Errors
+/// If it cannot be used, or if one of the two options is missing.
+pub(super) fn tls(config: &Config) -> anyhow::Result<Option<Tls>> {
+    match (config.text("tls-cert"), config.text("tls-key")) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            let tls = Tls::from_pem_files(certificate.as_ref(), key.as_ref());
+            Ok(Some(tls.map_err(|error| config.wrong("tls-cert", &error.to_string()))?))
+        }
+        (Some(_), None) => {
+            Err(config.wrong("tls-cert", "it needs its key: set --tls-key (PETASOS_TLS_KEY) too"))
+        }
+        (None, Some(_)) => {
+            Err(config.wrong("tls-key", "it needs its certificate: set --tls-cert (PETASOS_TLS_CERT) too"))
+        }
+    }
+}
+
+fn backlog(config: &Config) -> anyhow::Result<BacklogLimits> {
+    let max_stall_ms = u64::try_from(config.time("max-stall")?.as_millis())?;
+    Ok(BacklogLimits { max_bytes: config.size("max-backlog")?, max_stall_ms, ..BacklogLimits::default() })
+}
 
 /// Describes the hub that the configuration asks for.
 ///
@@ -43,6 +69,7 @@ pub(super) fn describe(config: &Config, secret: Option<&str>, urls: &[HubUrl]) -
         .max_head(head)
         .publish_limits(publish)
         .subscribe_limits(subscribe)
+        .backlog_limits(backlog(config)?)
         .connection_limits(ConnectionLimits {
             total: config.limit("max-subscribers")?,
             per_address: config.limit("max-subscribers-per-address")?,

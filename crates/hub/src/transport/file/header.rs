@@ -58,7 +58,8 @@ impl Header {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, HeaderFlaw> {
         let mut fields = Fields(bytes);
         let ours = fields.take(MAGIC.len()).is_some_and(|magic| magic == MAGIC);
-        let version = fields.u32().filter(|_| ours).ok_or(HeaderFlaw::Bad("it is no segment of a history"))?;
+        let version =
+            fields.u32().filter(|_| ours).ok_or(HeaderFlaw::Bad("it is no segment of a history"))?;
         // Before anything else is looked at: a later version may have moved it.
         if version > VERSION {
             return Err(HeaderFlaw::Future(version));

@@ -67,7 +67,8 @@ mod tests {
         assert_eq!(Name::parse(&run(1, 9)), Some(Name::Run { first: 1, last: 9 }));
         assert_eq!(Name::parse(&draft(&segment(7))), Some(Name::Draft));
         assert!(segment(9) < segment(10));
-        for foreign in ["lock", "7.log", "0000000000000000000x.log", "99999999999999999999.log", "notes.txt"] {
+        for foreign in ["lock", "7.log", "0000000000000000000x.log", "99999999999999999999.log", "notes.txt"]
+        {
             assert_eq!(Name::parse(foreign), None, "{foreign}");
         }
     }

@@ -18,12 +18,12 @@ pub(super) struct Pending {
 }
 
 /// What the writer does next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Turn {
     /// Write the batch.
     Batch,
     /// See whether the segment is too old, then answer those who asked.
-    Look,
+    Look(Vec<oneshot::Sender<()>>),
     /// End: everything that was accepted is written.
     Stop,
 }
@@ -67,6 +67,10 @@ impl Queue {
     /// Asks the writer to look at the age of its segment.
     pub(super) fn look(&self, done: Option<oneshot::Sender<()>>) {
         let mut state = self.state();
+        // Nobody will look any more: whoever waits learns it from the dropped sender.
+        if state.closed || state.broken.is_some() {
+            return;
+        }
         state.look = true;
         state.looks.extend(done);
         self.wake(state);
@@ -84,6 +88,7 @@ impl Queue {
         let refused = {
             let mut state = self.state();
             state.broken.get_or_insert_with(|| reason.to_owned());
+            state.looks.clear();
             std::mem::take(&mut state.pending)
         };
         for pending in refused {
@@ -104,26 +109,14 @@ impl Queue {
                 state.drain(batch);
                 return Turn::Batch;
             }
-            if state.look {
-                return Turn::Look;
+            if std::mem::take(&mut state.look) {
+                return Turn::Look(std::mem::take(&mut state.looks));
             }
             if state.closed {
                 return Turn::Stop;
             }
             state.asleep = true;
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Says that the age was looked at.
-    pub(super) fn looked(&self) {
-        let looks = {
-            let mut state = self.state();
-            state.look = false;
-            std::mem::take(&mut state.looks)
-        };
-        for look in looks {
-            answer(look, ());
         }
     }
 
@@ -185,7 +178,7 @@ mod tests {
             let mut batch = Vec::new();
             match queue.take(&mut batch) {
                 Turn::Batch => sizes.push(batch.len()),
-                Turn::Look => panic!("nobody asked"),
+                Turn::Look(_) => panic!("nobody asked"),
                 Turn::Stop => break,
             }
         }
@@ -199,6 +192,8 @@ mod tests {
         let mut waiting = queue.push(event(1)).unwrap();
         queue.break_down("the disk is gone");
         assert!(matches!(waiting.try_recv().unwrap(), Err(AppendError::Storage(_))));
-        assert!(matches!(queue.push(event(1)), Err(AppendError::Storage(reason)) if reason == "the disk is gone"));
+        assert!(
+            matches!(queue.push(event(1)), Err(AppendError::Storage(reason)) if reason == "the disk is gone")
+        );
     }
 }

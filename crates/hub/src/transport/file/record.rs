@@ -32,12 +32,18 @@ pub(super) struct Record<'a> {
     topic_count: u16,
     topics: &'a [u8],
     frame: Range<usize>,
+    bytes: &'a [u8],
 }
 
 impl Record<'_> {
     /// How many bytes it takes.
     pub(super) fn size(&self) -> usize {
         self.frame.end
+    }
+
+    /// What it was parsed from.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 
     /// The event; `bytes` is what the record was parsed from.
@@ -67,6 +73,15 @@ pub(super) enum Flaw {
     Bad(&'static str),
 }
 
+impl Flaw {
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Short(_) => "it is cut off",
+            Self::Bad(reason) => reason,
+        }
+    }
+}
+
 /// Parses the record that `bytes` begin with.
 pub(super) fn parse(bytes: &[u8], seed: u32) -> Result<Record<'_>, Flaw> {
     let size = size(bytes)?;
@@ -94,7 +109,7 @@ fn fields(record: &[u8]) -> Option<Record<'_>> {
         fields.text()?;
     }
     let frame = record.len() - fields.0.len()..record.len();
-    Some(Record { seq, at, flushed, flags, id, topic_count, topics, frame })
+    Some(Record { seq, at, flushed, flags, id, topic_count, topics, frame, bytes: record })
 }
 
 /// The head of a record without what needs its end: enough to tell a candidate from noise.
@@ -122,8 +137,8 @@ pub(super) struct Place {
 
 /// Whether an event can be a record at all.
 pub(super) fn fits(event: &Event) -> bool {
-    let topics: usize = topics(event).map(|topic| topic.as_str().len() + 2).sum();
-    let size = HEAD + event.id().as_str().len() + topics + event.frame().len();
+    let size: usize = topics(event).map(|topic| topic.as_str().len() + 2).sum();
+    let size = HEAD + event.id().as_str().len() + size + event.frame().len();
     let texts = topics(event).map(Topic::as_str).chain([event.id().as_str()]);
     size <= MAX_RECORD
         && u16::try_from(topics(event).count()).is_ok()

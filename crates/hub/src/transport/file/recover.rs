@@ -51,7 +51,10 @@ impl fmt::Display for SegmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Future { version } => {
-                write!(f, "its format is of version {version}, and this program knows versions up to {VERSION}")
+                write!(
+                    f,
+                    "its format is of version {version}, and this program knows versions up to {VERSION}"
+                )
             }
             Self::Corrupt { offset, reason } => write!(f, "it is damaged at offset {offset}: {reason}"),
             Self::Io(error) => error.fmt(f),
@@ -142,7 +145,13 @@ fn visit_records<S: Source + ?Sized>(
 
 /// Whether a record after `flaw` says that the segment was durable beyond it. `seq` is the number that the record at the
 /// flaw should have.
-fn vouched<S: Source + ?Sized>(source: &S, seed: u32, flaw: u64, end: u64, seq: u64) -> io::Result<bool> {
+pub(super) fn vouched<S: Source + ?Sized>(
+    source: &S,
+    seed: u32,
+    flaw: u64,
+    end: u64,
+    seq: u64,
+) -> io::Result<bool> {
     let mut window = Vec::new();
     let mut from = flaw + 1;
     while from < end {

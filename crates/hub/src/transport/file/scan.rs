@@ -11,7 +11,7 @@ pub(super) trait Source {
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
-impl Source for dyn LogFile {
+impl Source for dyn LogFile + '_ {
     fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         fill(self, buffer, offset, Wait::Yes)
     }

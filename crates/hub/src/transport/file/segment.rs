@@ -84,7 +84,10 @@ impl Segment {
 
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Segment").field("base", &self.base).field("size", &self.size()).finish_non_exhaustive()
+        f.debug_struct("Segment")
+            .field("base", &self.base)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,12 +119,8 @@ pub(super) fn read_offset(file: &dyn LogFile, base: u64, seq: u64) -> io::Result
         && fields.u64() == Some(base);
     let Some(number) = seq.checked_sub(base).filter(|_| ours) else { return Ok(None) };
     let mut offset = [0; 4];
-    let read = super::storage::fill(
-        file,
-        &mut offset,
-        OFFSETS_HEAD as u64 + number * 4,
-        super::storage::Wait::Yes,
-    )?;
+    let read =
+        super::storage::fill(file, &mut offset, OFFSETS_HEAD as u64 + number * 4, super::storage::Wait::Yes)?;
     Ok((read == offset.len()).then(|| u64::from(u32::from_le_bytes(offset))))
 }
 

@@ -31,23 +31,18 @@ pub(in super::super) fn merge(
 
 /// How many of the newest runs are to be merged; 0 if none. `sizes` are of live entries, oldest run first.
 ///
-/// Each run is more than [`FACTOR`] times as large as all newer ones together, but for the newest few: so their number
-/// grows with the logarithm of the history, and each entry is rewritten a few times per level.
-pub(in super::super) fn merge_due(sizes: &[u64], unit: u64) -> usize {
-    let small = sizes.iter().rev().take_while(|size| **size <= unit).count();
-    if small < FACTOR {
-        return 0;
-    }
-    let mut count = small;
-    let mut sum: u64 = sizes[sizes.len() - small..].iter().sum();
-    for size in sizes[..sizes.len() - small].iter().rev() {
-        if *size > sum * FACTOR as u64 {
+/// A run that is left alone is more than [`FACTOR`] times as large as all newer ones together, but for the newest few: so
+/// the number of runs grows with the logarithm of the history, and each entry is rewritten a few times per level.
+pub(in super::super) fn merge_due(sizes: &[u64]) -> usize {
+    let (mut count, mut sum) = (0, 0);
+    for size in sizes.iter().rev() {
+        if count > 0 && *size > sum * FACTOR as u64 {
             break;
         }
-        sum += size;
         count += 1;
+        sum += size;
     }
-    count
+    if count < FACTOR { 0 } else { count }
 }
 
 const FACTOR: usize = 8;
@@ -100,7 +95,7 @@ mod tests {
         for _ in 0..segments {
             sizes.push(100);
             most = most.max(sizes.len());
-            let due = merge_due(&sizes, 100);
+            let due = merge_due(&sizes);
             if due > 0 {
                 let sum: u64 = sizes.drain(sizes.len() - due..).sum();
                 rewritten += sum;

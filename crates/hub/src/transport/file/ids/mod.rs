@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use uuid::Uuid;
 
 mod merge;
-pub(super) use merge::merge;
+pub(super) use merge::{merge, merge_due};
 mod page;
 mod run;
 pub(super) use run::{Entry, Run, RunError, RunWriter};

@@ -74,6 +74,11 @@ impl Run {
         self.head.entries
     }
 
+    /// How many of its places are after `floor`.
+    pub(in super::super) fn live(&self, floor: u64) -> u64 {
+        self.head.last.saturating_sub(floor.max(self.head.first - 1))
+    }
+
     /// Its size in bytes.
     pub(in super::super) fn size(&self) -> u64 {
         self.head.size()
@@ -130,13 +135,7 @@ impl Run {
     }
 
     /// The first entry of these pages that is not before `target`.
-    fn lower_bound(
-        &self,
-        low: u64,
-        high: u64,
-        target: Entry,
-        wait: Wait,
-    ) -> Result<Option<Entry>, RunError> {
+    fn lower_bound(&self, low: u64, high: u64, target: Entry, wait: Wait) -> Result<Option<Entry>, RunError> {
         let bytes = self.pages(low, high - low + 1, wait)?;
         for (page_number, bytes) in (low..=high).zip(bytes.chunks_exact(PAGE)) {
             let number = self.head.entry_page(page_number);
@@ -173,6 +172,9 @@ impl Head {
         }
         let bits = fields.u32().filter(|bits| *bits < 32)?;
         let (entries, first, last) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        if first == 0 || first > last {
+            return None;
+        }
         Some(Self { bits, entries, first, last, key: Key::from_bytes(fields.array()?) })
     }
 
