@@ -15,7 +15,9 @@ struct Hub {
 
 impl Hub {
     fn start(args: &[&str]) -> Self {
-        let all = [&["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off"], args].concat();
+        let all =
+            [&["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--transport", "memory:"], args]
+                .concat();
         let variables = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
         let mut process = Process::start("petasos", &all, &variables, &std::env::temp_dir()).unwrap();
         let (url, page) = (process.url("hub").unwrap(), process.url("page").unwrap());

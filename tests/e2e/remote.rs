@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const SECRET: &str = "a secret that both processes know, long enough";
 
 fn hub(listen: &str) -> (Process, String) {
-    let args = ["hub", "--dev", "--listen", listen];
+    let args = ["hub", "--dev", "--listen", listen, "--transport", "memory:"];
     let folder = std::env::temp_dir();
     let mut process =
         Process::start("petasos", &args, &[("MERCURE_PUBLISHER_JWT_KEY", SECRET)], &folder).unwrap();
@@ -54,7 +54,7 @@ fn the_same_api_publishes_to_another_hub() {
 fn the_line_that_the_hub_prints_starts_a_bookshop_against_it() {
     // What a shell would take apart.
     let secret = "a 'secret' of $more than; thirty-two bytes";
-    let args = ["hub", "--dev", "--listen", "127.0.0.1:0"];
+    let args = ["hub", "--dev", "--listen", "127.0.0.1:0", "--transport", "memory:"];
     let variables = [("MERCURE_PUBLISHER_JWT_KEY", secret)];
     let mut process = Process::start("petasos", &args, &variables, &std::env::temp_dir()).unwrap();
     let url = process.url("hub").unwrap();

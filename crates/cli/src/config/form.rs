@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use petasos_hub::Algorithm;
+use petasos_hub::transport::TransportUrl;
 use petasos_protocol::HubUrl;
 
 /// The form of an option's value.
@@ -35,6 +36,8 @@ pub(crate) enum Form {
     Text(&'static str, &'static str),
     /// A time, in seconds or with a unit.
     Time,
+    /// Where updates are kept.
+    Transport,
 }
 
 impl Form {
@@ -54,6 +57,7 @@ impl Form {
             Self::Switch => "true|false",
             Self::Text(name, _) => name,
             Self::Time => "TIME",
+            Self::Transport => "file:DIR|memory:",
         }
         .to_owned()
     }
@@ -73,6 +77,7 @@ impl Form {
             Self::Switch => "true",
             Self::Text(_, example) => example,
             Self::Time => "40s",
+            Self::Transport => "file:./petasos-data",
         }
     }
 
@@ -98,6 +103,7 @@ impl Form {
             Self::KeySet | Self::Secret | Self::Text(..) if text.is_empty() => Err("it is empty".to_owned()),
             Self::KeySet | Self::Secret | Self::Text(..) => Ok(()),
             Self::Time => time(text).map(drop),
+            Self::Transport => text.parse::<TransportUrl>().map(drop).map_err(|error| error.to_string()),
         }
     }
 }
@@ -183,6 +189,7 @@ mod tests {
             Form::Switch,
             Form::Text("NAME", "x"),
             Form::Time,
+            Form::Transport,
         ];
         for form in forms {
             assert_eq!(form.check(form.example()), Ok(()), "{form:?}");

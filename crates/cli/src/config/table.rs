@@ -50,6 +50,7 @@ const ADDRESSES: &str = "Addresses";
 const KEYS: &str = "Keys and tokens";
 const CLIENTS: &str = "Subscribers and publishers";
 const STREAMS: &str = "Streams";
+const HISTORY: &str = "History";
 const LIMITS: &str = "Limits";
 pub(crate) const RUNNING: &str = "Running";
 
@@ -103,6 +104,20 @@ pub(crate) const TABLE: &[Opt] = &[
     opt(CLIENTS, "compat", "MERCURE_COMPATIBILITY", Form::Choice(&["selectors", "targets"]), "",
         "Earlier generation of the protocol to serve beside 1.0: that of hubs 0.10 to 0.24 (selectors), or of hubs up to 0.9 \
          (targets); secrets may then be short").many(),
+
+    opt(HISTORY, "transport", "MERCURE_TRANSPORT_URL", Form::Transport, "file:./petasos-data",
+        "Where updates are kept: `file:` and a directory that this hub has for itself, or `memory:`, from which they are gone when \
+         the hub ends"),
+    opt(HISTORY, "durability", "PETASOS_DURABILITY", Form::Choice(&["fsync", "os"]), "fsync",
+        "When a publish to a directory is acknowledged: `fsync` once it survives a loss of power, `os` once it survives the end \
+         of the hub, and within about a second a loss of power"),
+    opt(HISTORY, "history-max-events", "PETASOS_HISTORY_MAX_EVENTS", Form::Count(0), "0",
+        "Updates that are kept; the oldest go first; 0 for no limit"),
+    opt(HISTORY, "history-max-age", "PETASOS_HISTORY_MAX_AGE", Form::Time, "0",
+        "Time for which updates are kept in a directory, and up to an eighth of it longer; 0 for no limit"),
+    opt(HISTORY, "history-max-bytes", "PETASOS_HISTORY_MAX_BYTES", Form::Bytes, "16GiB",
+        "Size of all files together, at least 1MiB; the oldest updates go first; 0 for no limit. Of `memory:` it is the size of \
+         all updates together, and 64MiB unless it is set"),
 
     opt(STREAMS, "heartbeat", "PETASOS_HEARTBEAT", Form::Time, "40s",
         "Silence after which a comment keeps a stream alive, at least a second; 0 for never"),

@@ -58,6 +58,11 @@ fn a_bad_value_is_named_with_an_example_and_the_exit_code_is_1() {
         (["--max-id-length", "257"], "256"),
         (["--max-topic-length", "1MiB"], "61440"),
         (["--event-ids", "nice"], "ordered or random"),
+        (["--transport", "bolt://data.db"], "file:./petasos-data"),
+        (["--durability", "perhaps"], "fsync or os"),
+        (["--history-max-bytes", "1023KiB"], "1MiB is the least"),
+        (["--history-max-age", "long"], "40s"),
+        (["--history-max-events", "-1"], "100"),
         (["--public-url", "example.com"], "https://example.com/.well-known/mercure"),
         (["--publisher-key-alg", "none"], "HS256"),
         (["--cors-origin", "https://example.com/"], "https://example.com"),
@@ -119,7 +124,8 @@ fn a_public_key_may_stand_in_a_file() {
 fn requests_for_other_hosts_are_421() {
     let urls = ["https://hub.example/.well-known/mercure", "http://inside.test:8080/.well-known/mercure"];
     let args = ["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--anonymous", "--debugger"];
-    let args = [&args[..], &["--public-url", urls[0], "--public-url", urls[1]]].concat();
+    let args =
+        [&args[..], &["--transport", "memory:", "--public-url", urls[0], "--public-url", urls[1]]].concat();
     let variables = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
     let mut process = Process::start("petasos", &args, &variables, &std::env::temp_dir()).unwrap();
     let local = process.url("local").unwrap();

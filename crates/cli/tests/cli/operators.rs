@@ -88,7 +88,7 @@ fn a_taken_address_is_named_with_its_option_and_off_needs_none() {
     assert!(line.contains(&address) && line.contains("--admin-listen (PETASOS_ADMIN_LISTEN)"), "{line}");
     let line = error_line(&[&common[..], &["--admin-listen", "none"]].concat());
     assert!(line.contains("cannot be \"none\"") && line.contains("127.0.0.1:"), "{line}");
-    let args = ["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off"];
+    let args = ["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--transport", "memory:"];
     let variables = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
     let mut process =
         petasos_testkit::Process::start("petasos", &args, &variables, &std::env::temp_dir()).unwrap();

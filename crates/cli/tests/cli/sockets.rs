@@ -1,4 +1,4 @@
-//! The real hub at the limits of the system: open files, and TLS.
+//! The real hub at the limits of the system: open files, space on the disk, and TLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -30,6 +30,7 @@ impl Hub {
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "off", "--publisher-key", SECRET])
             .args(args)
             .env("RUST_LOG", "petasos_hub=error")
+            .env("MERCURE_TRANSPORT_URL", "memory:")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -190,5 +191,52 @@ fn half_a_certificate_is_an_error_that_names_the_other_half() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
         assert!(text.contains(given) && text.contains(missing), "{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_refuses_publishes_until_there_is_space_again() {
+    use petasos_testkit::{Stream, http};
+
+    let folder = tempfile::tempdir().unwrap();
+    let transport = format!("file:{}", folder.path().display());
+    // The system writes no more than that to a file: a write is short, the next one fails.
+    let hub = Hub::start("trap '' XFSZ; ulimit -S -f 64", &["--transport", &transport]);
+    let bearer = format!("Bearer {}", crate::support::token(&hub.url, &[]));
+    let publish = |id: &str, size: usize| {
+        let form = format!("topic=x&id={id}&data={}", "x".repeat(size));
+        let headers = [("authorization", bearer.as_str()), crate::support::FORM];
+        http::request("POST", &hub.url, &headers, &form).unwrap()
+    };
+    let mut live = Stream::open(&format!("{}?match=x", hub.url), &[]).unwrap();
+    let mut stored = 0;
+    let refused = loop {
+        let answer = publish(&format!("urn:{stored}"), 3000);
+        if answer.head.status != 200 {
+            break answer;
+        }
+        stored += 1;
+        assert!(stored < 1000, "the limit does not hold");
+    };
+    assert_eq!(refused.head.status, 503, "{refused:?}");
+    assert_eq!(refused.head.header("content-type"), Some("application/problem+json"));
+    assert!(
+        refused.body.contains("\"status\":503") && refused.body.contains("Try again later"),
+        "{refused:?}"
+    );
+    assert!(stored > 5);
+    assert_eq!(publish("urn:again", 60_000).head.status, 503);
+
+    // There is space again.
+    let pid = hub.child.id().to_string();
+    let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap();
+    assert!(raised.success());
+    assert_eq!(publish("urn:last", 3000).head.status, 200);
+    let mut history = Stream::open(&format!("{}?match=x&last_event_id=earliest", hub.url), &[]).unwrap();
+    for number in 0..=stored {
+        let id = if number == stored { "urn:last".to_owned() } else { format!("urn:{number}") };
+        assert_eq!(live.next_event().unwrap().id.as_ref(), Some(&id));
+        assert_eq!(history.next_event().unwrap().id, Some(id));
     }
 }

@@ -1,10 +1,10 @@
 //! A hub of one's own on free ports.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
 use petasos_testkit::http::{self, Response};
 use petasos_testkit::{Process, Stream};
+use tempfile::TempDir;
 
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
@@ -14,6 +14,8 @@ pub(crate) struct Hub {
     pub(crate) url: String,
     /// The address for operators: `http://address`.
     pub(crate) admin: String,
+    /// Where it runs and keeps its history.
+    pub(crate) folder: TempDir,
 }
 
 impl Hub {
@@ -24,11 +26,16 @@ impl Hub {
 
     /// Starts a hub with these options and variables.
     pub(crate) fn with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::within(tempfile::tempdir().unwrap(), args, variables)
+    }
+
+    /// Starts a hub that runs in this folder.
+    pub(crate) fn within(folder: TempDir, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let all = [&["hub", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"], args].concat();
-        let mut process = Process::start("petasos", &all, variables, Path::new(".")).unwrap();
+        let mut process = Process::start("petasos", &all, variables, folder.path()).unwrap();
         let url = process.url("hub").unwrap();
         let admin = process.url("admin").unwrap().trim_end_matches("/metrics").to_owned();
-        Self { process, url, admin }
+        Self { process, url, admin, folder }
     }
 
     /// `127.0.0.1:port`

@@ -23,6 +23,8 @@ pub mod conformance;
 pub mod file;
 mod memory;
 pub use memory::{Memory, MemoryLimits};
+mod url;
+pub use url::{BadTransportUrl, TransportUrl};
 
 /// The place of an event in the history; the first event ever appended has 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

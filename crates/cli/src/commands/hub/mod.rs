@@ -17,6 +17,8 @@ use crate::config::{self, Config, Given, RUNNING};
 
 mod admin;
 mod announce;
+mod history;
+use history::History;
 mod keys;
 mod process;
 mod settings;
@@ -65,13 +67,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let listen = address(&config, "listen")?;
     // Everything that can be wrong is found before the first address is taken.
     drop(settings::describe(&config, secret.as_deref(), &public_urls(&config, listen)?)?);
+    let history = History::describe(&config)?;
     let tls = settings::tls(&config)?;
     raise_open_files();
     let listener = server::listen(listen).map_err(|error| taken(&config, "listen", listen, &error))?;
     let admin = admin::listen(&config)?;
     let bound = listener.local_addr().context("the address cannot be read")?;
     let urls = public_urls(&config, bound)?;
-    let hub = settings::describe(&config, secret.as_deref(), &urls)?.build()?;
+    let builder = settings::describe(&config, secret.as_deref(), &urls)?;
+    let hub = history.open(builder, &config)?.build()?;
     let token = announce::token(&config, secret.as_deref(), &urls[0])?;
     let started = announce::Started {
         url: &urls[0],
@@ -127,6 +131,7 @@ fn check(config: &Config, secret: Option<&str>) -> anyhow::Result<()> {
     let urls = public_urls(config, listen)?;
     drop(settings::describe(config, secret, &urls)?);
     drop(settings::tls(config)?);
+    drop(History::describe(config)?);
     admin::address(config)?;
     let mut out = io::stdout().lock();
     out.write_all(config.explain().as_bytes())?;

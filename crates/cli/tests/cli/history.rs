@@ -1,0 +1,173 @@
+//! Where the hub keeps its updates, for how long, and what it says when it cannot.
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use petasos_testkit::Process;
+use tempfile::TempDir;
+
+use crate::support::{Hub, SECRET, error_line};
+
+const KEY: [(&str, &str); 1] = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
+
+impl Hub {
+    fn publish_all(&self, ids: impl Iterator<Item = u32>) {
+        for id in ids {
+            assert_eq!(self.publish(&format!("topic=x&id=urn:{id}&data=some")).head.status, 200);
+        }
+    }
+
+    /// The ids that follow a cursor, up to and with the last one.
+    fn ids(&self, cursor: &str, last: &str) -> Vec<String> {
+        let mut stream = self.subscribe(&format!("match=x&last_event_id={cursor}")).unwrap();
+        let mut ids = Vec::new();
+        while ids.last().is_none_or(|id| id != last) {
+            ids.push(stream.next_event().unwrap().id.unwrap());
+        }
+        ids
+    }
+
+    /// Stops it, and starts another one in its folder.
+    fn restart(mut self, args: &[&str]) -> Self {
+        let (code, said) = self.process.stop().unwrap();
+        assert_eq!((code, said.contains("rror")), (Some(0), false), "{said}");
+        Self::within(self.folder, args, &KEY)
+    }
+}
+
+fn urns(ids: std::ops::RangeInclusive<u32>) -> Vec<String> {
+    ids.map(|id| format!("urn:{id}")).collect()
+}
+
+#[test]
+fn rec_3_updates_outlive_the_hub_by_default() {
+    let hub = Hub::start(&[]);
+    hub.publish_all(1..=3);
+    assert!(hub.folder.path().join("petasos-data/lock").is_file());
+    let hub = hub.restart(&[]);
+    assert_eq!(hub.ids("urn:1", "urn:3"), urns(2..=3));
+    hub.publish_all(4..=4);
+    assert_eq!(hub.ids("earliest", "urn:4"), urns(1..=4));
+    let hub = hub.restart(&["--durability", "os"]);
+    hub.publish_all(5..=5);
+    assert_eq!(hub.restart(&[]).ids("urn:4", "urn:5"), urns(5..=5));
+}
+
+#[test]
+fn in_memory_nothing_outlives_the_hub_and_limits_hold() {
+    let memory = ["--transport", "memory:", "--history-max-events", "3"];
+    let hub = Hub::start(&memory);
+    hub.publish_all(1..=5);
+    assert_eq!(hub.ids("earliest", "urn:5"), urns(3..=5));
+    assert_eq!(std::fs::read_dir(hub.folder.path()).unwrap().count(), 0);
+    let hub = hub.restart(&memory);
+    hub.publish_all(6..=6);
+    assert_eq!(hub.ids("earliest", "urn:6"), urns(6..=6));
+}
+
+#[test]
+fn the_number_of_updates_is_limited() {
+    let hub = Hub::start(&["--history-max-events", "4"]);
+    hub.publish_all(1..=9);
+    assert_eq!(hub.ids("earliest", "urn:9"), urns(6..=9));
+    let hub = hub.restart(&["--history-max-events", "2"]);
+    assert_eq!(hub.ids("earliest", "urn:9"), urns(8..=9));
+}
+
+#[test]
+fn a_directory_belongs_to_one_hub_at_a_time() {
+    let hub = Hub::start(&[]);
+    let directory = format!("file:{}", hub.folder.path().join("petasos-data").display());
+    let line = refusal(&directory);
+    let holder = format!("process {}", hub.process.id());
+    assert!(line.contains("in use by another process") && line.contains(&holder), "{line}");
+    // Nothing happened to the one that has it.
+    hub.publish_all(1..=1);
+    // A hub that was killed leaves nothing behind that would stop the next one.
+    let Hub { mut process, folder, .. } = hub;
+    process.kill().unwrap();
+    assert_eq!(Hub::within(folder, &[], &KEY).ids("earliest", "urn:1"), urns(1..=1));
+}
+
+/// Why a hub does not start with this transport: one line that names the option.
+fn refusal(transport: &str) -> String {
+    let line = error_line(&[
+        "hub",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "off",
+        "--publisher-key",
+        SECRET,
+        "--transport",
+        transport,
+    ]);
+    assert!(line.contains("--transport (MERCURE_TRANSPORT_URL)"), "{line}");
+    line
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let line = refusal(&format!("file:{}/data", file.display()));
+    assert!(line.contains(file.to_str().unwrap()) && line.contains("file:/var/lib/petasos"), "{line}");
+    #[cfg(target_os = "linux")]
+    assert!(refusal("file:/proc/petasos").contains("cannot make the directory /proc/petasos"));
+    let age = error_line(&[
+        "hub",
+        "--check",
+        "--publisher-key",
+        SECRET,
+        "--transport",
+        "memory:",
+        "--history-max-age",
+        "1d",
+    ]);
+    assert!(age.contains("--history-max-age"), "{age}");
+}
+
+/// The segment of a stopped hub that published a few updates, and a folder that holds it.
+fn segment() -> (TempDir, PathBuf) {
+    let hub = Hub::start(&[]);
+    hub.publish_all(1..=3);
+    let Hub { mut process, folder, .. } = hub;
+    process.stop().unwrap();
+    let segment = folder.path().join("petasos-data/00000000000000000001.log");
+    (folder, segment)
+}
+
+fn change(file: &Path, offset: u64, bytes: &[u8]) {
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all_at(bytes, offset).unwrap();
+}
+
+#[test]
+fn a_format_from_the_future_is_left_alone() {
+    let (folder, segment) = segment();
+    change(&segment, 8, &9u32.to_le_bytes());
+    let before = std::fs::read(&segment).unwrap();
+    let line = refusal(&format!("file:{}", folder.path().join("petasos-data").display()));
+    let named = line.contains("petasos-data: 00000000000000000001.log was written by a later version");
+    assert!(named && line.contains("format is 9"), "{line}");
+    assert_eq!(std::fs::read(&segment).unwrap(), before);
+}
+
+#[test]
+fn damage_is_told_and_nothing_is_cut() {
+    let (folder, segment) = segment();
+    change(&segment, 530, b"damage");
+    let before = std::fs::read(&segment).unwrap();
+    let line = refusal(&format!("file:{}", folder.path().join("petasos-data").display()));
+    assert!(line.contains("damaged at offset 512") && line.contains("backup"), "{line}");
+    assert_eq!(std::fs::read(&segment).unwrap(), before);
+}
+
+#[test]
+fn a_hub_that_cannot_have_its_history_does_not_announce_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--transport", "file:/dev/null/x"];
+    let mut process = Process::start("petasos", &args, &KEY, folder.path()).unwrap();
+    assert!(process.url("hub").unwrap_err().to_string().contains("/dev/null"));
+}
