@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bookshop", &["petasos"]),
     ("petasos-conformance", &["petasos-testkit"]),
     ("petasos-tests", &["petasos-testkit"]),
-    ("petasos-benches", &["petasos-hub", "petasos-protocol"]),
+    ("petasos-benches", &["petasos-client", "petasos-hub", "petasos-protocol"]),
     ("xtask", &[]),
 ];
 

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 mod config;
-use commands::{completions, hub, publish, subscribe, token};
+use commands::{completions, history, hub, publish, subscribe, token};
 
 /// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.
 #[derive(Debug, Parser)]
@@ -22,6 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::Args),
+    History(history::Args),
     Hub(Box<hub::Args>),
     Publish(publish::Args),
     Subscribe(subscribe::Args),
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::History(args) => history::run(&args),
         Command::Hub(args) => hub::run(*args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Subscribe(args) => subscribe::run(args).await,

@@ -7,6 +7,7 @@ use petasos_client::token::{Credential, Secret};
 use petasos_protocol::{HubUrl, Matcher};
 
 pub(crate) mod completions;
+pub(crate) mod history;
 pub(crate) mod hub;
 pub(crate) mod publish;
 pub(crate) mod subscribe;

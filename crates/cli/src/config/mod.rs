@@ -10,6 +10,7 @@ mod file;
 pub(crate) use file::{IssuerTable, KeyTexts};
 mod form;
 use form::Form;
+pub(crate) use form::{bytes, time};
 mod given;
 pub(crate) use given::{Given, arguments};
 mod reference;

@@ -4,9 +4,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use petasos_testkit::Process;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Hub, SECRET, error_line};
+use crate::support::{Hub, SECRET, error_line, output};
 
 const KEY: [(&str, &str); 1] = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
 
@@ -170,4 +171,81 @@ fn a_hub_that_cannot_have_its_history_does_not_announce_itself() {
     let args = ["hub", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--transport", "file:/dev/null/x"];
     let mut process = Process::start("petasos", &args, &KEY, folder.path()).unwrap();
     assert!(process.url("hub").unwrap_err().to_string().contains("/dev/null"));
+}
+
+fn said(args: &[&str]) -> String {
+    let output = output(&[&["history"], args].concat());
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_history_is_looked_into_and_written_out_while_a_hub_has_it() {
+    let hub = Hub::start(&[]);
+    hub.publish("topic=x&topic=%C3%BC&id=urn:1&data=one%0Atwo&private=on&type=t&retry=7");
+    hub.publish("topic=x&id=urn:2");
+    hub.publish_all(3..=5);
+    let folder = hub.folder.path().join("petasos-data");
+    let folder = folder.to_str().unwrap();
+    let inspected = said(&["inspect", folder, "--verify"]);
+    for line in ["updates    5\n", "places     1 to 5\n", "newest id  urn:5\n", "verified   5 updates"] {
+        assert!(inspected.contains(line), "{inspected}");
+    }
+    let exported = lines(&said(&["export", folder]));
+    let at = exported[0]["at"].as_u64().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!(at <= now && now - at < 3600, "{at}");
+    let first = json!({
+        "seq": 1, "at": at, "id": "urn:1", "topics": ["x", "\u{fc}"], "private": true, "data": "one\ntwo", "type": "t", "retry": 7
+    });
+    assert_eq!(exported[0], first);
+    assert_eq!((&exported[1]["data"], &exported[1]["private"]), (&json!(""), &json!(false)));
+    assert_eq!(exported.len(), 5);
+    let rest = lines(&said(&["export", folder, "--after", "urn:3"]));
+    assert_eq!(rest.iter().map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>(), ["urn:4", "urn:5"]);
+    let unknown = error_line(&["history", "export", folder, "--after", "urn:9"]);
+    assert!(unknown.contains("--after") && unknown.contains("urn:9"), "{unknown}");
+    let used = error_line(&["history", "trim", folder, "--max-events", "2"]);
+    assert!(used.contains("in use by another process") && used.contains("process"), "{used}");
+}
+
+#[test]
+fn trim_removes_to_the_update_and_the_hub_goes_on_from_there() {
+    let hub = Hub::start(&[]);
+    hub.publish_all(1..=9);
+    let Hub { mut process, folder, .. } = hub;
+    process.stop().unwrap();
+    let directory = folder.path().join("petasos-data");
+    let trim = |args: &[&str]| said(&[&["trim", directory.to_str().unwrap()], args].concat());
+    assert_eq!(trim(&["--max-age", "1d", "--max-bytes", "1GiB"]), "0 updates removed, 9 left\n");
+    assert_eq!(trim(&["--max-events", "4"]), "5 updates removed, 4 left\n");
+    let hub = Hub::within(folder, &[], &KEY);
+    hub.publish_all(10..=10);
+    assert_eq!(hub.ids("earliest", "urn:10"), urns(6..=10));
+    assert_eq!(hub.ids("urn:8", "urn:10"), urns(9..=10));
+}
+
+#[test]
+fn what_is_wrong_with_a_history_is_one_line() {
+    let (folder, segment) = segment();
+    let directory = folder.path().join("petasos-data");
+    let directory = directory.to_str().unwrap();
+    let line = error_line(&["history", "trim", directory]);
+    assert!(line.contains("--max-age 30d"), "{line}");
+    let line = error_line(&["history", "trim", directory, "--max-age", "old"]);
+    assert!(line.contains("--max-age cannot be \"old\""), "{line}");
+    for command in ["inspect", "export"] {
+        let line = error_line(&["history", command, "/nowhere"]);
+        assert!(line.contains("/nowhere"), "{line}");
+    }
+    assert!(error_line(&["history", "trim", "/nowhere", "--max-events", "1"]).contains("/nowhere"));
+    change(&segment, 530, b"damage");
+    for args in [&["inspect", directory, "--verify"][..], &["trim", directory, "--max-events", "1"]] {
+        let line = error_line(&[&["history"], args].concat());
+        assert!(line.contains("damaged at offset 512"), "{line}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::transport::{Seq, Stored};
 /// The files of a history at one moment. Another process may go on writing; what it adds later is not seen.
 #[derive(Debug)]
 pub struct Archive {
-    storage: Directory,
+    storage: Arc<dyn Storage>,
     /// First events and sizes, oldest first.
     segments: Vec<(u64, u64)>,
     index_bytes: u64,
@@ -55,6 +55,8 @@ pub struct Visit {
     pub stored: Stored,
     /// When it was appended, in seconds since the Unix epoch.
     pub at: u64,
+    /// Bytes that it takes.
+    pub bytes: u64,
     /// Bytes of the history that have been read, this event included.
     pub read: u64,
 }
@@ -71,14 +73,28 @@ pub enum VisitError {
     Visitor(io::Error),
 }
 
+impl VisitError {
+    /// For visitors that do not fail.
+    pub(super) fn into_history(self) -> OpenError {
+        match self {
+            Self::History(error) => error,
+            Self::Visitor(source) => OpenError::Storage { doing: "visit the history".to_owned(), source },
+        }
+    }
+}
+
 impl Archive {
     /// Looks at the history in this directory.
     ///
     /// # Errors
     /// [`OpenError`] if there is none.
     pub fn look(directory: &Path) -> Result<Self, OpenError> {
-        let storage = Directory::look(directory);
-        let doing = || format!("read the history in {}", directory.display());
+        Self::on(Arc::new(Directory::look(directory)))
+    }
+
+    /// Looks at the history on this storage.
+    pub(super) fn on(storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
+        let doing = || format!("read the history in {}", storage.describe());
         let (mut segments, mut index_bytes) = (Vec::new(), 0);
         for (name, size) in storage.list().map_err(OpenError::storage(doing()))? {
             match Name::parse(&name) {
@@ -137,29 +153,45 @@ impl Archive {
     /// [`VisitError`] at the first damage, or if the visitor fails.
     pub fn visit(&self, visit: &mut dyn FnMut(Visit) -> io::Result<()>) -> Result<(), VisitError> {
         let mut read = 0;
-        let mut expected = None;
-        for (number, (base, size)) in self.segments.iter().enumerate() {
-            if expected.is_some_and(|expected| expected != *base) {
-                let offset = self.segments.get(number - 1).map_or(0, |(_, size)| *size);
-                let file = names::segment(self.segments[number - 1].0);
-                let reason = "events are missing at its end".to_owned();
-                return Err(OpenError::Corrupt { file, offset, reason }.into());
-            }
-            let last = number + 1 == self.segments.len();
-            expected = Some(self.visit_segment((*base, *size), last, read, visit)?);
-            read += size;
+        for number in 0..self.segments.len() {
+            self.visit_segment(number, read, visit)?;
+            read += self.segments[number].1;
         }
         Ok(())
     }
 
-    /// Visits one segment; returns the place after its last event.
+    /// Visits the events of the segment that begins with `base`.
+    pub(super) fn visit_from(&self, base: u64, visit: &mut dyn FnMut(Visit)) -> Result<(), OpenError> {
+        let number = self.segments.partition_point(|(other, _)| *other < base);
+        let visited = self.visit_segment(number, 0, &mut |one| {
+            visit(one);
+            Ok(())
+        });
+        visited.map_err(VisitError::into_history)
+    }
+
+    /// The segment that holds this place, unless it begins with it.
+    pub(super) fn segment_around(&self, seq: u64) -> Result<Option<(u64, Header)>, OpenError> {
+        match self.bases().take_while(|base| *base <= seq).last() {
+            Some(base) if base < seq => Ok(Some((base, self.open(base)?.1))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The first events of all segments, oldest first.
+    pub(super) fn bases(&self) -> impl Iterator<Item = u64> {
+        self.segments.iter().map(|(base, _)| *base)
+    }
+
+    /// Visits one segment; what is before it has so many bytes.
     fn visit_segment(
         &self,
-        (base, size): (u64, u64),
-        last: bool,
+        number: usize,
         before: u64,
         visit: &mut dyn FnMut(Visit) -> io::Result<()>,
-    ) -> Result<u64, VisitError> {
+    ) -> Result<(), VisitError> {
+        let Some(&(base, size)) = self.segments.get(number) else { return Ok(()) };
+        let next = self.segments.get(number + 1).map(|(next, _)| *next);
         let name = names::segment(base);
         let corrupt = |offset, reason: &str| OpenError::Corrupt {
             file: name.clone(),
@@ -169,27 +201,30 @@ impl Archive {
         let (file, header) = self.open(base)?;
         let mut scan = Scan::new(&*file, header.key.seed(), header::SIZE as u64, size);
         let mut seq = base;
-        loop {
+        // What lies beyond the beginning of the next segment is no part of the history: see `trim`.
+        while next != Some(seq) {
             let step = scan.next().map_err(OpenError::storage(format!("read {name}")))?;
             let (offset, reason) = match step {
-                Step::End => return Ok(seq),
+                Step::End if next.is_none() => return Ok(()),
+                Step::End => (size, "events are missing at its end"),
                 Step::Record(offset, record) if record.seq == seq => {
-                    let bytes = Bytes::copy_from_slice(record.bytes());
+                    let (bytes, size) = (Bytes::copy_from_slice(record.bytes()), record.size() as u64);
                     let event = record.event(&bytes).map_err(|flaw| corrupt(offset, flaw.reason()))?;
-                    let read = before + offset + record.size() as u64;
                     let stored = Stored { seq: Seq(seq), event: Arc::new(event) };
-                    visit(Visit { stored, at: record.at, read }).map_err(VisitError::Visitor)?;
+                    let read = before + offset + size;
+                    visit(Visit { stored, at: record.at, bytes: size, read }).map_err(VisitError::Visitor)?;
                     seq += 1;
                     continue;
                 }
                 Step::Record(offset, _) => (offset, "its sequence number is wrong"),
                 Step::Flaw(offset, reason) => (offset, reason),
             };
-            let torn = last
+            let torn = next.is_none()
                 && !recover::vouched(&*file, header.key.seed(), offset, size, seq)
                     .map_err(OpenError::storage(format!("read {name}")))?;
-            return if torn { Ok(seq) } else { Err(corrupt(offset, reason).into()) };
+            return if torn { Ok(()) } else { Err(corrupt(offset, reason).into()) };
         }
+        Ok(())
     }
 
     fn open(&self, base: u64) -> Result<(Arc<dyn LogFile>, Header), OpenError> {

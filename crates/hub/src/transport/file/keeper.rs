@@ -211,7 +211,7 @@ impl Keeper {
                 sealing.segment.store_offsets(&*self.log.storage).map_err(|error| failed(error.into()))?;
                 ids.entries()
             }
-            None => self.read_ids(&sealing.segment)?,
+            None => self.read_ids(&sealing.segment, sealing.last)?,
         };
         let range = base..=sealing.last;
         self.write_run((base, sealing.last), |file| {
@@ -227,12 +227,16 @@ impl Keeper {
     }
 
     /// Reads the ids of a segment that an earlier process sealed, and writes its offsets.
-    fn read_ids(&self, segment: &Segment) -> Result<Vec<Entry>, String> {
+    fn read_ids(&self, segment: &Segment, last: u64) -> Result<Vec<Entry>, String> {
         let name = names::segment(segment.base);
         let file = reader::open(&self.log, &name).map_err(|flaw| flaw.to_string())?;
         let header = reader::header(&*file, &name).map_err(|flaw| flaw.to_string())?;
         let (mut ids, mut offsets) = (SegmentIds::default(), Vec::new());
         recover::sealed(&*file, segment.size(), &header, &mut |offset, record| {
+            // What lies beyond the beginning of the next segment is no part of the history: see `trim`.
+            if record.seq > last {
+                return;
+            }
             ids.insert(self.log.key.hash(record.id), record.seq);
             offsets.push(u32::try_from(offset).unwrap_or(u32::MAX));
         })

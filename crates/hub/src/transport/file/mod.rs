@@ -43,6 +43,8 @@ use storage::Wait;
 pub use storage::{Directory, LogFile, Storage};
 #[cfg(test)]
 mod tests;
+mod trim;
+pub use trim::{Trimmed, trim};
 mod writer;
 use writer::Writer;
 

@@ -559,6 +559,81 @@ fn the_end_waits_for_what_was_accepted_however_many_segments_that_takes() {
 }
 
 #[test]
+fn trimming_is_to_the_event_and_a_crash_meanwhile_leaves_a_history() {
+    run(async {
+        let (disk, clock) = (Disk::default(), Hand::new());
+        let file = open(&disk, config(Retention::UNLIMITED, &clock)).unwrap();
+        for number in 1..=300 {
+            append(&file, &format!("urn:{number}"), 100).await.unwrap();
+        }
+        file.tidy().await.unwrap();
+        file.close().await;
+        let limits = Retention { max_events: Some(37), ..Retention::UNLIMITED };
+        let trim = |disk: &Disk| trim::trim_on(&(Arc::new(disk.clone()) as Arc<dyn Storage>), &limits, 0);
+        for after in 0.. {
+            let disk = disk.killed();
+            disk.fail(after, Fault::Dies);
+            let done = trim(&disk);
+            for crashed in [disk.killed(), disk.lost_power(after + 1)] {
+                let again = open(&crashed, config(Retention::UNLIMITED, &clock)).unwrap();
+                let held = all(&again).await;
+                let first = 301 - held.len() as u64;
+                assert!(first <= 264 && (done.is_err() || first == 264), "fault {after}: {first}");
+                for (stored, number) in held.iter().zip(first..) {
+                    let id = format!("urn:{number}");
+                    assert_eq!((stored.seq, stored.event.id().as_str()), (Seq(number), id.as_str()));
+                    assert_eq!(again.find(&id).await.unwrap(), Some(Seq(number)), "fault {after}");
+                }
+                again.close().await;
+                let trimmed = trim(&crashed).unwrap();
+                assert_eq!(
+                    (trimmed.removed, trimmed.floor, trimmed.newest),
+                    (264 - first, Seq(263), Seq(300))
+                );
+                let again = open(&crashed, config(Retention::UNLIMITED, &clock)).unwrap();
+                assert_eq!(all(&again).await.len(), 37);
+                assert_eq!(append(&again, "urn:301", 10).await, Ok(Seq(301)));
+                again.close().await;
+            }
+            if !disk.waits_for_fault() && done.is_err() {
+                continue;
+            }
+            assert!(after > 20, "only {after} operations");
+            return;
+        }
+    });
+}
+
+#[test]
+fn trimming_by_age_and_by_bytes_may_leave_nothing() {
+    run(async {
+        let (disk, clock) = (Disk::default(), Hand::new());
+        let file = open(&disk, config(Retention::UNLIMITED, &clock).segment_bytes(1 << 20)).unwrap();
+        for number in 1..=100 {
+            append(&file, &format!("urn:{number}"), 100).await.unwrap();
+            clock.forward(10);
+        }
+        file.close().await;
+        let storage = Arc::new(disk.clone()) as Arc<dyn Storage>;
+        let now = clock.unix_seconds();
+        let trim = |limits, now| trim::trim_on(&storage, &limits, now).unwrap().floor;
+        let none = Retention::UNLIMITED;
+        let age = Retention { max_age: Some(Duration::from_secs(700)), ..none };
+        assert_eq!(trim(age, now), Seq(30));
+        let bytes = disk.used() as u64 / 2;
+        let floor = trim(Retention { max_bytes: Some(bytes), ..none }, now);
+        assert!((60..70).contains(&floor.0) && disk.used() as u64 <= bytes, "{floor}");
+        assert_eq!(trim(Retention { max_events: Some(1000), ..none }, now), floor);
+        assert_eq!(trim(age, now + 10_000), Seq(100));
+        let file = open(&disk, config(none, &clock)).unwrap();
+        let id = file.bounds().newest_id.map(|id| id.to_string());
+        assert_eq!((all(&file).await.len(), id.as_deref()), (0, Some("urn:100")));
+        assert_eq!(append(&file, "urn:101", 10).await, Ok(Seq(101)));
+        file.close().await;
+    });
+}
+
+#[test]
 fn look_ups_ask_few_files_however_many_segments_there_are() {
     run(async {
         let (disk, clock) = (Disk::default(), Hand::new());
