@@ -205,6 +205,27 @@ fn one_stream_too_many_is_a_429() {
 }
 
 #[test]
+fn a_slow_reader_is_cut_by_the_limits_that_were_set() {
+    for (options, reason) in [
+        (["--max-backlog", "1", "--max-stall", "1h"], "bytes"),
+        (["--max-backlog", "1GiB", "--max-stall", "1ms"], "stalled"),
+    ] {
+        let hub = Hub::start(&[&options[..], &["--shards", "1"]].concat());
+        let stuck = hub.subscribe("match=x").unwrap();
+        let line = format!("petasos_cut_offs_total{{reason=\"{reason}\"}} 1");
+        let form = format!("topic=x&data={}", "y".repeat(100_000));
+        loop {
+            assert_eq!(hub.publish(&form).head.status, 200);
+            let metrics = http::get(&format!("{}/metrics", hub.admin)).unwrap().body;
+            if metrics.lines().any(|other| other == line) {
+                break;
+            }
+        }
+        drop(stuck);
+    }
+}
+
+#[test]
 fn streams_beat_and_end_when_they_should() {
     let hub = Hub::start(&["--heartbeat", "1s"]);
     let mut stream = hub.subscribe("match=x").unwrap();

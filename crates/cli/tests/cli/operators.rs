@@ -62,6 +62,15 @@ fn metrics_count_what_happens() {
     // Once each, however many shards there are.
     assert_eq!(now["mercure_updates_total"], 3.0);
     assert_eq!(now["petasos_deliveries_total"], 6.0);
+    let fanned_out = now["petasos_fanout_seconds_count"];
+    assert!((3.0..=6.0).contains(&fanned_out), "{fanned_out}");
+    assert_eq!(now["petasos_fanout_seconds_bucket{le=\"+Inf\"}"], fanned_out);
+    assert_eq!((now["petasos_classes"], now["petasos_backlog_bytes"]), (2.0, 0.0));
+    assert!(
+        ["bytes", "frames", "stalled", "budget", "talks"]
+            .iter()
+            .all(|reason| now[&format!("petasos_cut_offs_total{{reason=\"{reason}\"}}")] == 0.0)
+    );
     assert_eq!(now["petasos_build_info{version=\"0.1.0\"}"], 1.0);
     if cfg!(target_os = "linux") {
         assert!(now["process_resident_memory_bytes"] > 1e6 && now["process_open_fds"] >= 4.0);

@@ -5,8 +5,8 @@
 //! two pass through the queue's lock, so at least one of them sees the other.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Ends the sleep of a shard.
 pub(crate) trait Wake: Send + Sync + 'static {
@@ -102,47 +102,5 @@ impl<T> Inbox<T> {
 
     fn queue(&self) -> MutexGuard<'_, Queue<T>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    struct Count(Arc<AtomicUsize>);
-
-    impl Wake for Count {
-        fn wake(&self) -> io::Result<()> {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_sleeping_shard_is_woken_once_for_many_commands() {
-        let wakes = Arc::new(AtomicUsize::new(0));
-        let inbox = Inbox::new(Count(Arc::clone(&wakes)));
-        inbox.push(1).unwrap();
-        assert_eq!(wakes.load(Ordering::SeqCst), 0, "an awake shard needs no wake-up");
-        assert!(!inbox.park(), "it must not sleep over a command");
-        let mut taken = Vec::new();
-        inbox.take(&mut taken);
-        assert!(inbox.park());
-        for command in 2..10 {
-            inbox.push(command).unwrap();
-        }
-        assert_eq!(wakes.load(Ordering::SeqCst), 1);
-        taken.clear();
-        inbox.take(&mut taken);
-        assert_eq!(taken, (2..10).collect::<Vec<_>>());
-    }
-    #[test]
-    fn a_closed_inbox_gives_back_what_nobody_will_see_to() {
-        let inbox = Inbox::new(Count(Arc::default()));
-        inbox.push(1).unwrap();
-        assert_eq!(inbox.close(), [1]);
-        assert_eq!(inbox.push(2), Err(2));
     }
 }

@@ -26,6 +26,8 @@ mod interest;
 pub(crate) use interest::Interest;
 mod metrics;
 pub use metrics::{Counter, Gauge, Histogram, Metrics};
+#[cfg(test)]
+mod model;
 mod poll;
 use poll::OsPoller;
 mod record;
@@ -35,6 +37,7 @@ use shard::Shard;
 mod slot;
 pub(crate) use slot::{End, Slot};
 mod slots;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod wheel;

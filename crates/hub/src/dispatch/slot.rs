@@ -1,12 +1,12 @@
 //! Where a shard and an HTTP body meet: for connections that hyper keeps (HTTP/2, TLS, a router of someone else).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
 use super::backlog::{Backlog, BacklogLimits, Cut, Piece};
 use super::slots::Token;
+use super::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The shared side of a subscription whose socket belongs to someone else.
 #[derive(Default)]

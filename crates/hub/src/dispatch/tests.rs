@@ -436,6 +436,61 @@ fn stopping_ends_every_stream_in_order() {
     }
 }
 
+struct Count(Arc<AtomicU64>);
+
+impl Wake for Count {
+    fn wake(&self) -> io::Result<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sleeping_shard_is_woken_once_for_many_commands() {
+    let wakes = Arc::new(AtomicU64::new(0));
+    let inbox = Inbox::new(Count(Arc::clone(&wakes)));
+    assert!(inbox.push(1).is_ok());
+    assert_eq!(wakes.load(Ordering::SeqCst), 0, "an awake shard needs no wake-up");
+    assert!(!inbox.park(), "it must not sleep over a command");
+    let mut taken = Vec::new();
+    inbox.take(&mut taken);
+    assert!(inbox.park());
+    for command in 2..10 {
+        assert!(inbox.push(command).is_ok());
+    }
+    assert_eq!(wakes.load(Ordering::SeqCst), 1);
+    taken.clear();
+    inbox.take(&mut taken);
+    assert_eq!(taken, (2..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_closed_inbox_gives_back_what_nobody_will_see_to() {
+    let inbox = Inbox::new(NoWake);
+    assert!(inbox.push(1).is_ok());
+    assert_eq!(inbox.close(), [1]);
+    assert_eq!(inbox.push(2), Err(2));
+}
+
+#[test]
+fn readiness_of_one_who_has_left_touches_nobody_who_took_the_place() {
+    let mut bench = Bench::new();
+    let gone = bench.attach(Matcher::any(), MANY);
+    let stale = gone.lock().unwrap().token.unwrap();
+    bench.signal(&gone, |ready| ready.closed = true);
+    assert!(is_dropped(&gone));
+    let heir = bench.attach(Matcher::any(), MANY);
+    let token = heir.lock().unwrap().token.unwrap();
+    assert_eq!(token & u64::from(u32::MAX), stale & u64::from(u32::MAX), "it got the same place");
+    let event = Ready { token: stale, closed: true, half_closed: true, readable: true, writable: true };
+    bench.script.0.lock().unwrap().push(event);
+    bench.turn();
+    assert!(!is_dropped(&heir));
+    let frame = bench.publish(TOPIC, "x");
+    bench.turn();
+    assert_eq!(received(&heir), frame);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Publish(u8, usize),

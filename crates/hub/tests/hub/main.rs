@@ -15,6 +15,7 @@ mod earlier; // requests of earlier generations of the protocol
 mod generations; // who receives what across generations
 mod keys; // AUTH.2: issuers, public keys, key sets
 mod limits; // connection limits, hosts, lifetime, shutdown
+mod overtaken; // a replay that the shard cannot continue
 mod publish; // PUB: forms, topics, answers
 mod reconnect; // REC: cursors, replay
 mod sockets; // clients that behave in every way that clients do, each named in the design

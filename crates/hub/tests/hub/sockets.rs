@@ -281,3 +281,33 @@ fn many_clients_that_leave_at_once_leave_nothing_behind() {
     }
     assert_eq!(served.hub.metrics().backlog_bytes.value(), 0);
 }
+
+#[test]
+fn the_listener_takes_a_storm_before_anyone_is_accepted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let listener = petasos_hub::server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Many times the usual backlog of 128; one that is dropped would be tried again for longer than this.
+    let patience = std::time::Duration::from_secs(30);
+    let storm: Vec<_> = (0..800).map(|_| std::net::TcpStream::connect_timeout(&address, patience)).collect();
+    assert!(storm.iter().all(Result::is_ok));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_slow_reader_is_seen_before_the_kernel_has_buffered_much_for_it() {
+    let limits = BacklogLimits { max_bytes: 1, ..BacklogLimits::default() };
+    let served = Served::start(|builder| builder.backlog_limits(limits));
+    let stuck = with_window(served.address, 1);
+    wait_for_subscribers(&served.hub, 1);
+    let mut sent = 0;
+    while served.hub.metrics().subscribers.value() == 1 {
+        publish(&served.hub, sent..sent + 1, 1000);
+        sent += 1;
+    }
+    assert_eq!(served.hub.metrics().cut_bytes_total.value(), 1);
+    // Left to itself the kernel takes megabytes.
+    assert!(sent < 400, "{sent} kB were sent before it was seen");
+    drop(stuck);
+}

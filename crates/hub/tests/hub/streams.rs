@@ -138,3 +138,44 @@ fn garbage_ends_its_connection_and_nothing_else() {
     served.publish("topic=x&id=urn:1");
     assert_eq!(client.event(), "id: urn:1\ndata: \n\n");
 }
+
+#[test]
+fn a_stream_of_http_2_that_nobody_reads_is_cut_and_its_neighbour_on_the_connection_stays() {
+    let served = Served::start(|builder| builder);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(served.address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+                .initial_stream_window_size(10_000)
+                .handshake(hyper_util::rt::TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let mut open = async || {
+            let request = http::Request::get(format!("{}?match=x", served.url()))
+                .body(http_body_util::Empty::<bytes::Bytes>::new())
+                .unwrap();
+            sender.send_request(request).await.unwrap().into_body()
+        };
+        let (stuck, mut healthy) = (open().await, open().await);
+        while served.hub.metrics().subscribers.value() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let mut number = 0;
+        while served.hub.metrics().subscribers.value() == 2 {
+            let id = EventId::new(&format!("urn:{number}")).unwrap();
+            let update = Update::new(Topic::new("x").unwrap()).with_id(id).with_data("y".repeat(3000));
+            served.hub.publish(update, None).await.unwrap();
+            let mut received = Vec::new();
+            while !received.ends_with(b"y\n\n") {
+                let frame = http_body_util::BodyExt::frame(&mut healthy).await.unwrap().unwrap();
+                received.extend_from_slice(frame.data_ref().unwrap());
+            }
+            number += 1;
+        }
+        assert_eq!(served.hub.metrics().cut_bytes_total.value(), 1);
+        let whole = http_body_util::BodyExt::collect(stuck).await.unwrap().to_bytes();
+        assert!(whole.len() < 3000 * number, "it got everything");
+    });
+}
