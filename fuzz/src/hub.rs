@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use petasos_hub::{Clock, Hosts, Hub, HubBody, Key, KeySet, KeySetSource};
 use petasos_protocol::HubUrl;
+use petasos_protocol::compat::Compat;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -45,7 +46,10 @@ fn signed(value: &[u8]) -> Vec<u8> {
     if end < start {
         return value.to_vec();
     }
-    let parts = [&b"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}"[..], &value[start..=end]];
+    let claims = &value[start..=end];
+    let earlier = claims.windows(9).any(|nine| nine == b"\"mercure\"");
+    let header = format!("{{\"alg\":\"HS256\",\"typ\":\"{}\"}}", if earlier { "JWT" } else { "at+jwt" });
+    let parts = [header.as_bytes(), claims];
     let input = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
     let key = EncodingKey::from_secret(SECRET);
     let signature = crypto::sign(input.as_bytes(), &key, Algorithm::HS256).expect("any secret will do");
@@ -62,6 +66,7 @@ pub fn hub_request(bytes: &[u8]) {
             .anonymous(true)
             .subscriptions(true)
             .hosts(Hosts::Loopback)
+            .compat(Compat { selectors: true, targets: true })
             .cors_origins(["https://app.example".to_owned()])
             .shards(1);
         (runtime, hub.build().expect("a hub"))

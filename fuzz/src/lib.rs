@@ -7,10 +7,13 @@ pub mod hub;
 
 use std::sync::LazyLock;
 
+use petasos_protocol::compat::{
+    Compat, EarlierSubscription, EarlierSubscriptionPath, admit, is_earlier_token,
+};
 use petasos_protocol::token::{Claims, Expected, GrantLimits, split};
 use petasos_protocol::{
-    HubUrl, MatchType, Matcher, PublishLimits, SubscribeLimits, SubscriptionDocument, SubscriptionPath,
-    TopicView, encode_publish, link, parse_publish, parse_subscribe, sse,
+    HubUrl, MatchType, Matcher, MatcherKind, PublishLimits, SubscribeLimits, SubscriptionDocument,
+    SubscriptionPath, TopicView, encode_publish, link, parse_publish, parse_subscribe, sse,
 };
 
 static HUB: LazyLock<HubUrl> =
@@ -81,9 +84,10 @@ pub fn link(bytes: &[u8]) {
     }
 }
 
-/// A path of the web API of subscriptions.
+/// A path of the web API of subscriptions, of any generation.
 pub fn subscription_path(bytes: &[u8]) {
     let Ok(path) = std::str::from_utf8(bytes) else { return };
+    earlier_subscription_path(path);
     let Some(SubscriptionPath::One { match_type, matcher, subscriber }) = SubscriptionPath::parse(path, &HUB)
     else {
         return;
@@ -98,14 +102,45 @@ pub fn subscription_path(bytes: &[u8]) {
     assert!(HUB.reserves(&id), "{id}");
 }
 
+fn earlier_subscription_path(path: &str) {
+    let Some(EarlierSubscriptionPath::One { topic, subscriber }) = EarlierSubscriptionPath::parse(path, &HUB)
+    else {
+        return;
+    };
+    let Ok(made) = Matcher::selector(&topic) else { return };
+    let id = EarlierSubscription::new(&HUB, &made, &subscriber, true, None).id;
+    assert_eq!(
+        EarlierSubscriptionPath::parse(&id, &HUB),
+        Some(EarlierSubscriptionPath::One { topic, subscriber })
+    );
+}
+
 /// A token: once as its compact form, and once as what its payload would be.
 pub fn token(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(jws) = split(text)
     {
+        assert!(!(is_earlier_token(text) && jws.header.is_access_token()));
         claims(&jws.payload);
     }
     claims(bytes);
+    earlier_claims(bytes);
+}
+
+/// Claims of the earlier generations, and what may be published with them.
+fn earlier_claims(payload: &[u8]) {
+    let limits = PublishLimits::default();
+    for compat in [[true, true], [true, false], [false, true]] {
+        let compat = Compat { selectors: compat[0], targets: compat[1] };
+        let Ok(claims) = Claims::parse_earlier(payload, compat, &GrantLimits::default()) else { continue };
+        for form in [&b"topic=https://example.com/books/1"[..], b"topic=x&private=on", b"topic=x&target=y"] {
+            let update = parse_publish(form, &HUB, &limits).expect("a constant form");
+            let admitted = admit(update, form, &claims, compat, &HUB, &limits);
+            let lists =
+                claims.grants.details.iter().any(|detail| detail.publish && !detail.topics.is_empty());
+            assert!(admitted.is_err() || lists || compat.targets);
+        }
+    }
 }
 
 fn claims(payload: &[u8]) {
@@ -120,7 +155,7 @@ fn claims(payload: &[u8]) {
     assert!(granted || claims.grants.payload(&view).is_none());
 }
 
-/// A pattern and a topic, with a NUL between: a match implies what the index relies on, and exact matchers are exact.
+/// A pattern or template and a topic, with a NUL between: a match implies what the index relies on, and exact matchers are exact.
 pub fn url_pattern(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (pattern, topic) = text.split_once('\0').unwrap_or((text, "https://example.com/books/1"));
@@ -128,11 +163,18 @@ pub fn url_pattern(bytes: &[u8]) {
     if let Ok(exact) = Matcher::exact(pattern) {
         assert_eq!(exact.matches(&view), pattern == topic || pattern == "*");
     }
+    if let Ok(selector) = Matcher::selector(pattern) {
+        let matches = selector.matches(&view);
+        assert!(matches || pattern != topic, "a template matches itself");
+        if let MatcherKind::Template(template) = selector.kind() {
+            assert!(!matches || topic.starts_with(template.literal_prefix()));
+        }
+    }
     let Ok(matcher) = Matcher::url_pattern(pattern, &HUB) else { return };
     if !matcher.matches(&view) {
         return;
     }
-    if let petasos_protocol::MatcherKind::Pattern(pattern) = matcher.kind() {
+    if let MatcherKind::Pattern(pattern) = matcher.kind() {
         let key = view.index_key().expect("only URL references are matched");
         assert!(pattern.literal_prefix().is_none_or(|prefix| key.starts_with(prefix)), "{key}");
     }

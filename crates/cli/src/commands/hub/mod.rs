@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
+use self::signals::Signals;
 use crate::config::{self, Config, Given, RUNNING};
 
 mod admin;
@@ -84,9 +85,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         secret: secret.as_deref(),
         token: token.as_deref(),
     };
+    let signals = signals::notice()?;
     started.announce(&config)?;
     let site = site::router(&config, &hub, token.as_deref());
-    run_until_stopped((listener, tls), hub, site, admin).await
+    run_until_stopped((listener, tls), hub, site, admin, signals).await
 }
 
 async fn run_until_stopped(
@@ -94,6 +96,7 @@ async fn run_until_stopped(
     hub: Hub,
     site: Router,
     admin: Option<TcpListener>,
+    signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let (served, stopped) = (hub.clone(), signals::stop_wanted(stopping.clone()));
@@ -106,8 +109,7 @@ async fn run_until_stopped(
     tokio::select! {
         served = serving => served.context("cannot go on serving"),
         failed = admin::serve(admin, hub, stopping) => failed,
-        insisted = signals::listen(stop) => {
-            insisted?;
+        () = signals::listen(signals, stop) => {
             eprintln!("stopped at once");
             // Returning would wait for whatever is still under way. What was acknowledged is durable.
             std::process::exit(130)

@@ -6,17 +6,20 @@ use tokio::sync::watch;
 /// Whether the hub is stopping.
 pub(super) type Stopping = watch::Receiver<bool>;
 
-/// Waits for Ctrl-C or SIGTERM, says so to everyone, and resolves when it comes again.
+/// Notices Ctrl-C and SIGTERM from now on: before anybody is told that the hub is there, because whoever knows may stop it.
 ///
 /// # Errors
 /// If the system does not tell of signals.
-pub(super) async fn listen(stop: watch::Sender<bool>) -> anyhow::Result<()> {
-    let mut signals = Signals::new().context("Ctrl-C and SIGTERM cannot be noticed")?;
+pub(super) fn notice() -> anyhow::Result<Signals> {
+    Signals::new().context("Ctrl-C and SIGTERM cannot be noticed")
+}
+
+/// Waits for a signal, says so to everyone, and resolves when it comes again.
+pub(super) async fn listen(mut signals: Signals, stop: watch::Sender<bool>) {
     signals.next().await;
     stop.send_replace(true);
     eprintln!("stopping: the streams are ended and requests under way finished; Ctrl-C again stops at once");
     signals.next().await;
-    Ok(())
 }
 
 /// Resolves when the hub is to stop.
@@ -28,7 +31,7 @@ pub(super) async fn stop_wanted(mut stopping: Stopping) {
 }
 
 #[cfg(unix)]
-struct Signals {
+pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
@@ -49,7 +52,7 @@ impl Signals {
 }
 
 #[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
+pub(super) struct Signals(tokio::signal::windows::CtrlC);
 
 #[cfg(windows)]
 impl Signals {
