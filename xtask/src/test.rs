@@ -42,6 +42,10 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     step("tests");
     let mut counts = Counts::default();
     let mut all_well = cargo_test(root, &test_args(args), &mut counts)?;
+    if args.filter.is_none() && !args.quick {
+        step("conformance with the earlier generations on");
+        all_well &= earlier_generations(root, &mut counts)?;
+    }
     if args.filter.is_none() {
         step("fuzz targets");
         fuzz::smoke(root)?;
@@ -93,6 +97,19 @@ fn test_args(args: &Args) -> Vec<&str> {
 
 fn cargo_test(root: &Path, args: &[&str], counts: &mut Counts) -> anyhow::Result<bool> {
     command::watch(root, "cargo", args, |line| counts.add(line))
+}
+
+/// A hub that serves the earlier generations of the protocol judges requests of 1.0 as before: the whole suite once more.
+fn earlier_generations(root: &Path, counts: &mut Counts) -> anyhow::Result<bool> {
+    let args = [
+        "HUB_ARGS=--compat selectors,targets",
+        "cargo",
+        "test",
+        "--package",
+        "petasos-conformance",
+        "--tests",
+    ];
+    command::watch(root, "env", &args, |line| counts.add(line))
 }
 
 /// The modules of the pages that need no browser.

@@ -5,6 +5,7 @@ mod completions; // what shells are told
 mod configuration; // flags, variables, the file, and what each option does
 mod crash; // the hub is killed while many publish
 mod dev; // the hub for one's own machine, and its debugger
+mod earlier; // the earlier generations of the protocol
 mod keysets; // key sets of login servers
 mod history; // where updates are kept, for how long, and when that fails
 mod operators; // health and metrics
