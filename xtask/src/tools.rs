@@ -14,6 +14,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("python3", "python3-venv"),
     ("postgres", "postgresql"),
     ("sqlite3", "sqlite3"),
 ];
@@ -31,7 +32,7 @@ pub(crate) fn ensure(root: &Path) -> anyhow::Result<()> {
 fn ensure_programs(root: &Path) -> anyhow::Result<()> {
     let missing: Vec<&str> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !exists(program, &["--version"]) && !is_beside_the_path(program))
+        .filter(|(program, _)| !exists(program, proof(program)) && !is_beside_the_path(program))
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {
@@ -60,6 +61,11 @@ fn is_beside_the_path(program: &str) -> bool {
     versions.filter_map(Result::ok).any(|version| version.path().join("bin").join(program).is_file())
 }
 
+/// What a program is asked that is there as a whole; Debian's Python comes without what makes environments.
+fn proof(program: &str) -> &'static [&'static str] {
+    if program == "python3" { &["-c", "import ensurepip, venv"] } else { &["--version"] }
+}
+
 fn install(root: &Path, packages: &[&str]) -> anyhow::Result<()> {
     let env = ["env", "DEBIAN_FRONTEND=noninteractive"];
     let update = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "update"];
@@ -81,11 +87,29 @@ fn install(root: &Path, packages: &[&str]) -> anyhow::Result<()> {
 /// Other people's clients, which the conformance suite tries against a hub; as the lock file names them.
 fn ensure_clients(root: &Path) -> anyhow::Result<()> {
     let folder = root.join("tests/conformance/clients");
-    if folder.join("node_modules/eventsource").is_dir() {
+    if !folder.join("node_modules/eventsource-2").is_dir() {
+        again(&folder, "npm", &["ci", "--no-audit", "--no-fund"])?;
+    }
+    ensure_python_clients(&folder)
+}
+
+fn ensure_python_clients(folder: &Path) -> anyhow::Result<()> {
+    let (python, pip) =
+        (".venv/bin/python", ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement"]);
+    let is_there =
+        exists(&folder.join(python).display().to_string(), &["-c", "import pymercure, requests, sseclient"]);
+    if is_there {
         return Ok(());
     }
+    run(folder, "python3", &["-m", "venv", "--clear", ".venv"])?;
+    let python = folder.join(python).display().to_string();
+    again(folder, &python, &[&pip[..], &["requirements.txt"]].concat())
+}
+
+/// Registries may be out of reach for a moment.
+fn again(folder: &Path, program: &str, args: &[&str]) -> anyhow::Result<()> {
     for attempt in 1.. {
-        match run(&folder, "npm", &["ci", "--no-audit", "--no-fund"]) {
+        match run(folder, program, args) {
             Ok(()) => break,
             Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(error) => println!("{error:#}; trying again"),

@@ -9,7 +9,7 @@ use petasos_testkit::Browser;
 use serde_json::json;
 
 /// Serves one page at every path, from an origin of its own, for as long as the test runs.
-fn page() -> String {
+pub(crate) fn page() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -29,7 +29,7 @@ fn page() -> String {
 }
 
 /// Listens with an `EventSource` and shows in the page what it hears.
-fn listen(url: &str, credentials: bool) -> String {
+pub(crate) fn listen(url: &str, credentials: bool) -> String {
     format!(
         "window.heard = [];
          window.source = new EventSource({url:?}, {{withCredentials: {credentials}}});

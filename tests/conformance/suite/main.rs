@@ -8,6 +8,7 @@ mod auth; // AUTH: presentation, validation, private updates
 mod clients; // a browser and other people's clients
 mod dec; // decisions where the draft leaves room
 mod dis; // DIS: discovery
+mod earlier; // clients of the earlier generations of the protocol
 mod extra; // what Petasos adds to the protocol
 mod publish; // PUB: forms, topics, answers
 mod rec; // REC: cursors, replay

@@ -76,6 +76,16 @@ fn what_the_readme_says_to_type_into_a_shell_works() {
 }
 
 #[test]
+fn what_the_migration_guide_says_to_run_runs() {
+    let guide = page("docs/migrate-from-mercure-rocks.md");
+    let own = PathBuf::from(env!("CARGO_BIN_EXE_petasos"));
+    let path = format!("{}:{}", own.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let script = blocks(&guide, "sh").join("\n");
+    let run = Command::new("sh").args(["-euc", &script]).env("PATH", path).output().unwrap();
+    assert!(String::from_utf8(run.stdout).unwrap().contains("The configuration is good"));
+}
+
+#[test]
 fn the_examples_of_the_reference_are_good() {
     let folder = tempfile::tempdir().unwrap();
     let toml = &blocks(&page("docs/reference/configuration.md"), "toml")[0];
@@ -91,7 +101,8 @@ fn the_examples_of_the_reference_are_good() {
 #[test]
 fn every_option_that_the_pages_and_the_help_name_exists() {
     let known = |command: &str| String::from_utf8(output(&[command, "--help"]).stdout).unwrap();
-    let mut pages = vec![page("README.md"), page("docs/how-to/run-a-hub.md")];
+    let mut pages =
+        vec![page("README.md"), page("docs/how-to/run-a-hub.md"), page("docs/migrate-from-mercure-rocks.md")];
     pages.extend(["hub", "publish", "subscribe", "token"].map(known));
     let mut seen = 0;
     for line in pages.iter().flat_map(|page| page.lines()) {

@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Method, Request, Response, Version};
+use http::header::USER_AGENT;
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -257,7 +258,16 @@ impl<S: Application> Http1<S> {
 /// Only a request without a body leaves nothing on the connection that belongs to it.
 fn may_take(request: &Request<Incoming>) -> bool {
     let known = matches!(request.version(), Version::HTTP_10 | Version::HTTP_11);
-    known && request.method() == Method::GET && request.body().is_end_stream()
+    known
+        && request.method() == Method::GET
+        && request.body().is_end_stream()
+        && !reads_in_blocks(request.headers())
+}
+
+/// The HTTP client of most Python programs waits for a whole block of a body that ends with its connection, and so keeps the
+/// last event back; of a chunked body, which others' hubs send and hyper writes, it gives each chunk at once.
+fn reads_in_blocks(headers: &HeaderMap) -> bool {
+    headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"python-requests/"))
 }
 
 async fn answer<S: Application>(
