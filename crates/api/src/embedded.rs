@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
+use petasos_client::token::Secret;
 use petasos_hub::{Hub, Key, PublishError, server};
 use petasos_protocol::{HubUrl, Update};
 use tokio::net::TcpListener;
@@ -15,6 +16,8 @@ use crate::live::{PublishFailure, Publisher};
 #[derive(Clone, Debug)]
 pub(crate) struct EmbeddedHub {
     hub: Hub,
+    /// What it trusts.
+    secret: Secret,
 }
 
 impl EmbeddedHub {
@@ -23,7 +26,12 @@ impl EmbeddedHub {
     ///
     /// # Errors
     /// One line that says what is wrong with the secret, or that the hub's threads cannot start.
-    pub(crate) fn start(url: &HubUrl, secret: Option<&str>, origins: Vec<String>) -> Result<Self, String> {
+    pub(crate) fn start(
+        url: &HubUrl,
+        secret: Option<&str>,
+        origins: Vec<String>,
+        cookie_name: &str,
+    ) -> Result<Self, String> {
         let secret = secret.map_or_else(petasos_hub::random_secret, str::to_owned);
         let key = Key::hs256(secret.as_bytes()).map_err(|error| error.to_string())?;
         let hub = Hub::builder()
@@ -31,11 +39,18 @@ impl EmbeddedHub {
             .publisher_key(key.clone())
             .subscriber_key(key)
             .anonymous(true)
+            .cookie_name(cookie_name)
             .cors_origins(origins.iter().cloned())
             .publish_origins(origins)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { hub })
+        let secret = Secret::new(secret.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(Self { hub, secret })
+    }
+
+    /// What tokens are signed with that it takes.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// Serves the hub at its path and `router` everywhere else, until `shutdown` resolves.

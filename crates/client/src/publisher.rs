@@ -87,6 +87,12 @@ impl Publisher {
         &self.credential
     }
 
+    /// The hub as the tokens that are made name it; empty for a recording.
+    #[must_use]
+    pub fn audience(&self) -> &[String] {
+        &self.audience
+    }
+
     /// Publishes an update and resolves to its id once the hub has acknowledged it. With an idempotency key a hub that knows
     /// the header dispatches a repetition only once.
     ///

@@ -5,15 +5,17 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use axum::middleware::from_fn_with_state;
 use petasos::{App, Server};
 use tracing_subscriber::EnvFilter;
 
 mod database;
 mod entities;
+mod readers;
 mod seed;
 mod web;
 
-use entities::{book, review};
+use entities::{announcement, book, order, review};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,7 +31,14 @@ async fn main() -> ExitCode {
 }
 
 async fn open() -> anyhow::Result<()> {
-    let mut app = App::from_env()?.name("bookshop").resource::<book::Entity>().resource::<review::Entity>();
+    let mut app = App::from_env()?
+        .name("bookshop")
+        .resource::<book::Entity>()
+        .resource::<review::Entity>()
+        .resource::<announcement::Entity>()
+        .resource::<order::Entity>()
+        .current_user(readers::current)
+        .token_endpoint("/.well-known/mercure-token");
     let db = app.connect().await?;
     // Before the triggers exist, so that nobody is told of a dozen new books.
     let stocked = seed::prepare(&db).await?;
@@ -39,7 +48,8 @@ async fn open() -> anyhow::Result<()> {
     let interrupted = petasos::interrupted();
     std::io::stdout().write_all(welcome(&server, &place, stocked).as_bytes())?;
     let page = web::Page::new(place.file.as_deref(), server.hub_url())?;
-    server.wrap(|api| page.around(api)).run_until(interrupted).await?;
+    let guard = from_fn_with_state(db, readers::guard);
+    server.wrap(|api| page.around(api.layer(guard))).run_until(interrupted).await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, Schema, TransactionTrait,
 };
 
-use crate::entities::{book, review};
+use crate::entities::{announcement, book, order, review};
 
 /// Creates the tables that are missing; true if the shop is new, and then puts the first books on the shelf. All or nothing.
 ///
@@ -28,10 +28,22 @@ async fn create_tables(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     let schema = Schema::new(db.get_database_backend());
     db.execute(schema.create_table_from_entity(book::Entity).if_not_exists()).await?;
     db.execute(schema.create_table_from_entity(review::Entity).if_not_exists()).await?;
+    db.execute(schema.create_table_from_entity(announcement::Entity).if_not_exists()).await?;
+    db.execute(schema.create_table_from_entity(order::Entity).if_not_exists()).await?;
     Ok(())
 }
 
 async fn stock(db: &impl ConnectionTrait) -> anyhow::Result<()> {
+    for (audience, text) in ANNOUNCEMENTS {
+        let (audience, text) = (Set((*audience).to_owned()), Set((*text).to_owned()));
+        let row = announcement::ActiveModel { audience, text, ..Default::default() };
+        announcement::Entity::insert(row).exec(db).await?;
+    }
+    for (customer, book_id, status) in ORDERS {
+        let (customer, status) = (Set((*customer).to_owned()), Set((*status).to_owned()));
+        let row = order::ActiveModel { customer, book_id: Set(*book_id), status, ..Default::default() };
+        order::Entity::insert(row).exec(db).await?;
+    }
     for seed in BOOKS {
         let id = book::Entity::insert(seed.to_row()?).exec(db).await?.last_insert_id;
         for &(author, rating, body) in seed.reviews {
@@ -76,6 +88,13 @@ impl Seed {
         })
     }
 }
+
+const ANNOUNCEMENTS: &[(&str, &str)] = &[
+    ("readers", "The reading group meets on Thursday. Bring a book that you did not finish."),
+    ("staff", "The key to the back room hangs behind the atlases."),
+];
+/// Customer, number of the book, status.
+const ORDERS: &[(&str, i32, &str)] = &[("ann", 2, "packed"), ("bob", 10, "placed")];
 
 const BOOKS: &[Seed] = &[
     Seed {

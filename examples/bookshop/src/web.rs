@@ -150,6 +150,7 @@ const ASSETS: &[Asset] = assets![
     "live/worker.js" as "text/javascript; charset=utf-8",
     "mark.svg" as "image/svg+xml",
     "motion.js" as "text/javascript; charset=utf-8",
+    "readers.js" as "text/javascript; charset=utf-8",
     "sheet.js" as "text/javascript; charset=utf-8",
     "shelf.js" as "text/javascript; charset=utf-8",
     "status.js" as "text/javascript; charset=utf-8",

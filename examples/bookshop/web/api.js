@@ -21,35 +21,43 @@ export async function entrypoint() {
   return Object.fromEntries(paths.map(([name, path]) => [name, new URL(path, location.href).pathname]));
 }
 
-/** Every item of a collection, page by page, and what the first answer said about the hub. */
-export async function collection(path) {
+/** The shop believes this header; a real one would have sessions. */
+export function signedInAs(reader) {
+  return { 'Bookshop-Reader': reader };
+}
+
+/** Every item of a collection (of what a reader may see, if one is named), page by page, and what the first answer said about the hub. */
+export async function collection(path, reader) {
   const members = [];
-  const first = await request(path);
+  const first = await request(path, { reader });
   let { document } = first;
   for (let pages = 1; ; pages += 1) {
     members.push(...(part(document, 'member') ?? []));
     const next = part(part(document, 'view') ?? {}, 'next');
     if (!next || pages === MOST_PAGES) return { members, live: liveLinks(first.links) };
-    ({ document } = await request(next));
+    ({ document } = await request(next, { reader }));
   }
 }
 
-export async function create(path, item) {
-  return (await request(path, { method: 'POST', body: item, type: 'application/ld+json' })).document;
+export async function create(path, item, reader) {
+  return (await request(path, { method: 'POST', body: item, type: 'application/ld+json', reader })).document;
 }
 
 export async function change(iri, fields) {
   return (await request(iri, { method: 'PATCH', body: fields, type: 'application/merge-patch+json' })).document;
 }
 
-export async function remove(iri) {
-  await request(iri, { method: 'DELETE' });
+export async function remove(iri, reader) {
+  await request(iri, { method: 'DELETE', reader });
 }
 
-async function request(path, { method = 'GET', body, type } = {}) {
+async function request(path, { method = 'GET', body, type, reader } = {}) {
   const headers = { Accept: 'application/ld+json' };
   if (type) headers['Content-Type'] = type;
-  const response = await send(path, { method, headers, body: body && JSON.stringify(body) });
+  if (reader) Object.assign(headers, signedInAs(reader));
+  // The answers to readers set the hub's cookie, of which this page, being two of them at once, can keep none.
+  const credentials = reader ? 'omit' : 'same-origin';
+  const response = await send(path, { method, headers, credentials, body: body && JSON.stringify(body) });
   const document = await response.json().catch(() => null);
   if (!response.ok) throw problem(response.status, document);
   if (document === null && response.status !== 204) throw new Problem(response.status, 'The answer was no JSON document.');

@@ -10,6 +10,7 @@ import { tell } from './feed.js';
 import { price, stars } from './format.js';
 import { connect } from './live/live.js';
 import { flash, scrollBehavior } from './motion.js';
+import { showReaders } from './readers.js';
 import { Sheet } from './sheet.js';
 import { Shelf, showSkeletons } from './shelf.js';
 import { showState } from './status.js';
@@ -26,7 +27,8 @@ async function start() {
     // In this order: what happens after the first answer is replayed from its cursor.
     const books = await api.collection(paths.book);
     const reviews = await api.collection(paths.review);
-    new Bookshop(paths, books, reviews);
+    const shop = new Bookshop(paths, books, reviews);
+    showReaders(paths, shop);
   } catch (error) {
     if (!(error instanceof api.Problem)) throw error;
     find('#cards').replaceChildren();
@@ -44,6 +46,7 @@ class Bookshop {
   #sheet;
   #live = null;
   #reviewsByBook = null;
+  #ordered = 0;
   /** Messages that arrive while the collections are fetched again; null otherwise. */
   #held = null;
   #missedAgain = false;
@@ -66,6 +69,15 @@ class Bookshop {
     this.#goLive(books.live);
     this.#follow(location.hash);
   }
+
+  /** The title of a book by its number, as orders name it. */
+  titleOf = (id) => this.#books.values().find((book) => book.id === id)?.title;
+
+  /** The number of a book to order: each in turn. */
+  nextBook = () => {
+    const ids = this.#books.values().map((book) => book.id).sort((a, b) => a - b);
+    return ids[this.#ordered++ % ids.length];
+  };
 
   #listenToThePage() {
     find('#sort').addEventListener('change', (event) => this.#shelf.sortBy(event.target.value));

@@ -12,6 +12,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) public_url: Option<String>,
     pub(crate) origins: Vec<String>,
+    pub(crate) cookie_name: String,
     pub(crate) live: LiveConfig,
 }
 
@@ -33,6 +34,7 @@ impl Config {
                 .map(|origin| origin.trim().to_owned())
                 .filter(|origin| !origin.is_empty())
                 .collect(),
+            cookie_name: get("PETASOS_COOKIE_NAME").unwrap_or_else(|| DEFAULT_COOKIE.to_owned()),
             live: LiveConfig::read(lookup)?,
         })
     }
@@ -57,6 +59,7 @@ fn public_url(value: &str) -> Result<String> {
     }
 }
 
+const DEFAULT_COOKIE: &str = "__Secure-mercure_access_token";
 const LISTEN: &str = "PETASOS_LISTEN";
 const PUBLIC: &str = "PETASOS_PUBLIC_URL";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::Router;
 use http::HeaderValue;
 use petasos_client::Publisher as Client;
-use petasos_client::token::Credential;
+use petasos_client::token::{Credential, Secret};
 use petasos_protocol::{HubUrl, link};
 
 #[cfg(feature = "embedded-hub")]
 use crate::embedded::EmbeddedHub;
 use crate::error::{Error, Result};
-use crate::live::{DEFAULT_HUB, HttpPublisher, LiveConfig, NamedHub, Publisher, Target};
+use crate::live::{DEFAULT_HUB, HttpPublisher, HubKey, LiveConfig, NamedHub, Publisher, Target};
 
 /// The hubs of an application.
 pub(crate) struct Hubs {
@@ -40,18 +40,21 @@ pub(crate) struct OwnHub {
     pub(crate) subscribe_url: String,
 }
 
+/// What the hub inside the program has to know about the application.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) origins: &'a [String],
+    pub(crate) cookie_name: &'a str,
+}
+
 impl Hubs {
     /// Starts what is configured; a hub of the program itself replaces the one of the same name.
-    pub(crate) fn start(
-        config: LiveConfig,
-        own: Vec<OwnHub>,
-        base: &str,
-        origins: &[String],
-    ) -> Result<Self> {
+    pub(crate) fn start(config: LiveConfig, own: Vec<OwnHub>, place: &Place<'_>) -> Result<Self> {
         let LiveConfig { target, subscribe_url, named } = config;
         let mut list = Vec::new();
         if !own.iter().any(|hub| hub.name == DEFAULT_HUB) {
-            list.push(HubLink::start(target, subscribe_url, base, origins)?);
+            list.push(HubLink::start(target, subscribe_url, place)?);
         }
         for NamedHub { name, url, subscribe_url, credential } in named {
             list.push(HubLink::remote(name, &url, subscribe_url, credential)?);
@@ -77,6 +80,14 @@ impl Hubs {
         self.list.iter().filter(move |hub| names.is_none_or(|names| names.contains(&hub.name)))
     }
 
+    /// What opens these hubs to users; all of them if only a row decides.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] if no tokens can be made for one of them.
+    pub(crate) fn keys(&self, names: Option<&[String]>) -> Result<Vec<HubKey>> {
+        self.of(names).map(HubLink::key).collect()
+    }
+
     pub(crate) fn names(&self) -> Vec<&str> {
         self.list.iter().map(|hub| hub.name.as_str()).collect()
     }
@@ -87,9 +98,9 @@ impl Hubs {
 }
 
 impl HubLink {
-    fn start(target: Target, subscribe_url: Option<HubUrl>, base: &str, origins: &[String]) -> Result<Self> {
+    fn start(target: Target, subscribe_url: Option<HubUrl>, place: &Place<'_>) -> Result<Self> {
         match target {
-            Target::Embedded { secret } => embedded(subscribe_url, secret.as_deref(), base, origins),
+            Target::Embedded { secret } => embedded(subscribe_url, secret.as_deref(), place),
             Target::Remote { url, credential } => {
                 Self::remote(DEFAULT_HUB.to_owned(), &url, subscribe_url, credential)
             }
@@ -113,6 +124,27 @@ impl HubLink {
     /// What clients are told.
     pub(crate) fn url(&self) -> &HubUrl {
         &self.url
+    }
+
+    fn key(&self) -> Result<HubKey> {
+        let (secret, known) = match &self.kind {
+            #[cfg(feature = "embedded-hub")]
+            Kind::Embedded(hub) => (hub.secret().clone(), &[][..]),
+            Kind::Remote(publisher) => (self.secret(publisher.client())?, publisher.client().audience()),
+        };
+        let audience = if known.is_empty() { vec![self.url.as_str().to_owned()] } else { known.to_vec() };
+        Ok(HubKey { name: self.name.clone(), url: self.url.clone(), audience, secret })
+    }
+
+    fn secret(&self, client: &Client) -> Result<Secret> {
+        match client.credential() {
+            Credential::Secret(secret) => Ok(secret.clone()),
+            _ => Err(Error::Hub(format!(
+                "the hub {:?} is published to with a ready token, and users need tokens of their own: give the secret that \
+                 the hub trusts instead (MERCURE_JWT_SECRET)",
+                self.name
+            ))),
+        }
     }
 
     /// What responses say of the hub (DIS.1). To be made before the state is read that the response shows: a client that
@@ -150,16 +182,13 @@ impl HubLink {
 }
 
 #[cfg(feature = "embedded-hub")]
-fn embedded(
-    subscribe_url: Option<HubUrl>,
-    secret: Option<&str>,
-    base: &str,
-    origins: &[String],
-) -> Result<HubLink> {
+fn embedded(subscribe_url: Option<HubUrl>, secret: Option<&str>, place: &Place<'_>) -> Result<HubLink> {
+    let Place { base, origins, cookie_name } = *place;
     let own = HubUrl::parse(&format!("{base}{}", HubUrl::DEFAULT_PATH))
         .map_err(|error| Error::Hub(error.to_string()))?;
     let url = subscribe_url.unwrap_or(own);
-    let hub = EmbeddedHub::start(&url, secret, page_origins(base, origins)).map_err(Error::Hub)?;
+    let hub =
+        EmbeddedHub::start(&url, secret, page_origins(base, origins), cookie_name).map_err(Error::Hub)?;
     Ok(HubLink { name: DEFAULT_HUB.to_owned(), url, kind: Kind::Embedded(hub) })
 }
 
@@ -174,7 +203,7 @@ fn page_origins(base: &str, origins: &[String]) -> Vec<String> {
 }
 
 #[cfg(not(feature = "embedded-hub"))]
-fn embedded(_: Option<HubUrl>, _: Option<&str>, _: &str, _: &[String]) -> Result<HubLink> {
+fn embedded(_: Option<HubUrl>, _: Option<&str>, _: &Place<'_>) -> Result<HubLink> {
     let problem = "it is unset, and this program was built without the embedded hub";
     Err(Error::variable("MERCURE_PUBLISH_URL", problem, "http://127.0.0.1:3000/.well-known/mercure"))
 }

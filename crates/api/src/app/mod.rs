@@ -17,13 +17,17 @@ use config::Config;
 mod database;
 mod hub;
 use hub::OwnHub;
+use hub::Place;
 pub(crate) use hub::{HubLink, Hubs};
 mod server;
 pub use server::{Server, interrupted};
 
 use crate::error::Result;
 use crate::http::{self, Api};
-use crate::live::{LiveResource, Plan, Relay, Renderer, Scope, Waiters};
+use crate::live::{
+    Authorizer, CurrentUser, DEFAULT_HUB, LiveResource, Plan, Relay, Renderer, Scope, User, UserSettings,
+    Waiters,
+};
 use crate::resource::{ErasedResource, Resource, Typed};
 
 /// An API of live resources.
@@ -36,12 +40,15 @@ pub struct App {
     page: Option<&'static str>,
     db: Option<DatabaseConnection>,
     hubs: Vec<OwnHub>,
+    current_user: Option<CurrentUser>,
+    token_path: Option<String>,
+    token_lifetime: Duration,
 }
 
 impl App {
     /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`,
     /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`,
-    /// `MERCURE_HUBS`.
+    /// `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
     ///
     /// # Errors
     /// [`crate::Error::Variable`] if a variable has a value that cannot be used.
@@ -64,6 +71,9 @@ impl App {
             page: None,
             db: None,
             hubs: Vec::new(),
+            current_user: None,
+            token_path: None,
+            token_lifetime: TOKEN_LIFETIME,
         })
     }
 
@@ -112,6 +122,44 @@ impl App {
         self
     }
 
+    /// Says who sent a request, from what one's own layers have put into its extensions ([`Server::wrap`]), and what they may
+    /// receive beside what is public. Every response about a live resource then sets the cookie that opens the hub to them,
+    /// with exactly these grants, or takes it away where nobody is signed in.
+    ///
+    /// ```no_run
+    /// # #[derive(Clone)] struct Session { name: String }
+    /// use petasos::{App, live::User};
+    ///
+    /// # fn main() -> petasos::Result<()> {
+    /// let app = App::from_env()?.current_user(|extensions| {
+    ///     let session = extensions.get::<Session>()?;
+    ///     Some(User::new(&session.name).targets([format!("/users/{}", session.name)]))
+    /// });
+    /// # drop(app);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn current_user(
+        mut self,
+        current_user: impl Fn(&::http::Extensions) -> Option<User> + Send + Sync + 'static,
+    ) -> Self {
+        self.current_user = Some(Arc::new(current_user));
+        self
+    }
+
+    /// Hands out tokens at a path, usually `/.well-known/mercure-token`, to the users that [`App::current_user`] names: for
+    /// clients that send headers, and for hubs that no cookie of this API can reach. Off by default.
+    pub fn token_endpoint(mut self, path: impl Into<String>) -> Self {
+        self.token_path = Some(path.into());
+        self
+    }
+
+    /// How long tokens of users live: what a user may no longer receive they may receive for so long. 15 minutes by default.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
     /// Opens the database, once: for creating tables before the application starts.
     ///
     /// # Errors
@@ -157,7 +205,9 @@ impl App {
 
     async fn start(mut self, base: String) -> Result<Started> {
         let db = self.connect().await?;
-        let hubs = Hubs::start(self.config.live, self.hubs, &base, &self.config.origins)?;
+        let place =
+            Place { base: &base, origins: &self.config.origins, cookie_name: &self.config.cookie_name };
+        let hubs = Hubs::start(self.config.live, self.hubs, &place)?;
         let hubs = Arc::new(hubs);
         let scope = Scope::new(&base);
         let plans = self
@@ -165,6 +215,13 @@ impl App {
             .iter()
             .map(|resource| plan(&**resource, &scope, &hubs))
             .collect::<Result<Vec<_>>>()?;
+        let settings = self.current_user.map(|current_user| UserSettings {
+            current_user,
+            lifetime: self.token_lifetime,
+            cookie_name: self.config.cookie_name,
+            has_endpoint: self.token_path.is_some(),
+        });
+        let authorizer = settings.map(|settings| authorizer(settings, &plans, &hubs, &base)).transpose()?;
         let live: HashMap<String, LiveResource> = self
             .resources
             .iter()
@@ -196,6 +253,8 @@ impl App {
             resources: self.resources.into_iter().zip(plans).collect(),
             hubs: Arc::clone(&hubs),
             waiters,
+            authorizer,
+            token_path: self.token_path,
             origins: self.config.origins,
             committed: Box::new(move || waker.wake()),
             page: self.page,
@@ -203,6 +262,28 @@ impl App {
         let router = http::router(Arc::new(api), self.routes);
         Ok(Started { base, router, hubs, relay, stop })
     }
+}
+
+/// What opens those hubs that private updates go to.
+fn authorizer(
+    settings: UserSettings,
+    plans: &[Option<Arc<Plan>>],
+    hubs: &Hubs,
+    base: &str,
+) -> Result<Authorizer> {
+    let private = plans.iter().flatten().filter(|plan| !plan.is_public);
+    let names: Option<Vec<&[String]>> = private.map(|plan| plan.hubs.as_deref()).collect();
+    let mut names: Option<Vec<String>> = names.map(|names| names.concat());
+    if let Some(names) = &mut names {
+        names.sort();
+        names.dedup();
+        // Programs that publish by themselves do so to this one.
+        if names.is_empty() {
+            names.push(DEFAULT_HUB.to_owned());
+        }
+    }
+    let keys = hubs.keys(names.as_deref())?;
+    Authorizer::new(settings, keys, base).map_err(crate::Error::Hub)
 }
 
 /// Compiles what the attribute of a resource says; nothing if it is not live.
@@ -221,6 +302,8 @@ fn plan(resource: &dyn ErasedResource, scope: &Scope, hubs: &Hubs) -> Result<Opt
         None => Ok(Some(Arc::new(plan))),
     }
 }
+
+const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// An application that works but is not served yet.
 pub(crate) struct Started {

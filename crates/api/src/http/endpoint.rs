@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::LINK;
-use http::{HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, LINK, SET_COOKIE};
+use http::{Extensions, HeaderName, HeaderValue};
 use petasos_protocol::link;
 
 use super::{Api, Problem};
@@ -29,21 +29,14 @@ pub(crate) fn endpoint(
 }
 
 impl Endpoint {
-    /// The links to the hubs. To be called before anything is read that the response shows.
-    pub(crate) fn links(&self) -> Vec<HeaderValue> {
-        let Some(plan) = &self.plan else { return Vec::new() };
-        self.api.hubs.of(plan.hubs.as_deref()).filter_map(HubLink::link).collect()
-    }
-
-    /// Adds what every response about a live resource carries, errors included.
-    pub(crate) fn answer(links: Vec<HeaderValue>, result: Result<Response, Problem>) -> Response {
-        let mut response = result.unwrap_or_else(IntoResponse::into_response);
-        let headers = response.headers_mut();
-        // Clients take the first link that looks right: the hub's stands before the topic's.
-        let own: Vec<HeaderValue> = headers.get_all(LINK).iter().cloned().collect();
-        headers.remove(LINK);
-        headers.extend(links.into_iter().chain(own).map(|link| (LINK, link)));
-        response
+    /// What every response about a live resource carries. To be called before anything is read that the response shows.
+    pub(crate) fn announce(&self, extensions: &Extensions) -> Announcement {
+        let Some(plan) = &self.plan else { return Announcement::default() };
+        let links = self.api.hubs.of(plan.hubs.as_deref()).filter_map(HubLink::link).collect();
+        // Public resources too: an expired token would keep a browser from public updates as well.
+        let authorizer = self.api.authorizer.as_ref();
+        let cookies = authorizer.map(|authorizer| authorizer.cookies(extensions)).unwrap_or_default();
+        Announcement { links, cookies }
     }
 
     /// Names the topic of a row, which is not the URL of every request for it (DIS.1).
@@ -67,6 +60,30 @@ impl Endpoint {
             Ok(Err(_)) | Err(_) => Outcome::Pending,
         };
         ([(PUBLISHED, HeaderValue::from_static(outcome.as_str()))], response).into_response()
+    }
+}
+
+/// What is said about the hub.
+#[derive(Debug, Default)]
+pub(crate) struct Announcement {
+    links: Vec<HeaderValue>,
+    cookies: Vec<HeaderValue>,
+}
+
+impl Announcement {
+    /// Adds it to a response, errors included.
+    pub(crate) fn answer(self, result: Result<Response, Problem>) -> Response {
+        let mut response = result.unwrap_or_else(IntoResponse::into_response);
+        let headers = response.headers_mut();
+        // Clients take the first link that looks right: the hub's stands before the topic's.
+        let own: Vec<HeaderValue> = headers.get_all(LINK).iter().cloned().collect();
+        headers.remove(LINK);
+        headers.extend(self.links.into_iter().chain(own).map(|link| (LINK, link)));
+        if !self.cookies.is_empty() {
+            headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
+            headers.extend(self.cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+        }
+        response
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) async fn finish(api: &Api, request: Request, next: Next) -> Response 
     headers.append(VARY, HeaderValue::from_static("Accept"));
     set_default(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set_default(headers, X_FRAME_OPTIONS, "deny");
-    cors::allow(&api.origins, &asked, headers);
+    cors::allow(&api.origins, api.authorizer.is_some(), &asked, headers);
     response
 }
 

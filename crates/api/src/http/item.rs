@@ -13,7 +13,7 @@ use super::{Endpoint, Format, Problem, body};
 use crate::resource::{Input, Key};
 
 pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Response {
-    let links = endpoint.links();
+    let announcement = endpoint.announce(request.extensions());
     let (parts, body) = request.into_parts();
     let result = match parts.method {
         Method::GET | Method::HEAD => endpoint.read(&parts).await,
@@ -23,7 +23,7 @@ pub(crate) async fn handle(endpoint: Arc<Endpoint>, request: Request) -> Respons
         Method::OPTIONS => Ok((StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response()),
         ref other => Err(Problem::method_not_allowed(other, METHODS)),
     };
-    let mut response = Endpoint::answer(links, result);
+    let mut response = announcement.answer(result);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
     response.headers_mut().insert(ACCEPT_PATCH, HeaderValue::from_static(body::PATCHES));
     response

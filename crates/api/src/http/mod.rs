@@ -20,9 +20,10 @@ mod negotiate;
 pub(crate) use negotiate::Format;
 mod problem;
 pub(crate) use problem::Problem;
+mod token;
 
 use crate::app::Hubs;
-use crate::live::{Plan, Waiters};
+use crate::live::{Authorizer, Plan, Waiters};
 use crate::resource::{ErasedResource, Info};
 
 /// A resource, with what is published of it if it is live.
@@ -37,6 +38,10 @@ pub(crate) struct Api {
     pub(crate) resources: Vec<Planned>,
     pub(crate) hubs: Arc<Hubs>,
     pub(crate) waiters: Arc<Waiters>,
+    /// If the application says who its users are.
+    pub(crate) authorizer: Option<Authorizer>,
+    /// Where users get tokens.
+    pub(crate) token_path: Option<String>,
     pub(crate) origins: Vec<String>,
     /// Called after each commit.
     pub(crate) committed: Box<dyn Fn() + Send + Sync>,
@@ -63,6 +68,10 @@ pub(crate) fn router(api: Arc<Api>, extra: Router) -> Router {
         router = router
             .route(info.path, any(move |request: Request| collection::handle(list, request)))
             .route(&format!("{}/{{id}}", info.path), any(move |request: Request| item::handle(one, request)));
+    }
+    if let Some(path) = &api.token_path {
+        let api = Arc::clone(&api);
+        router = router.route(path, any(move |request: Request| token::handle(api, request)));
     }
     let finish = middleware::from_fn(move |request: Request, next: Next| {
         let api = Arc::clone(&api);

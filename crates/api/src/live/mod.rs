@@ -12,8 +12,11 @@
 //! Expressions are [CEL](https://cel.dev) over `object`, the whole row by the names of its fields, with `iri(x)`, which
 //! makes the topic of `object` or of a path, and `escape(x)`, which makes a path segment of a value.
 
+mod authorizer;
+pub(crate) use authorizer::{Authorizer, CurrentUser, Denied, HubKey, UserSettings};
 mod config;
 pub(crate) use config::{LiveConfig, NamedHub, Target};
+mod cookie;
 mod expression;
 pub(crate) use expression::Scope;
 mod form;
@@ -30,5 +33,7 @@ pub(crate) use relay::{LiveResource, Relay};
 mod render;
 pub(crate) use render::Renderer;
 mod row;
+mod user;
+pub use user::User;
 mod wait;
 pub(crate) use wait::{Outcome, Waiters};

@@ -44,6 +44,10 @@ impl HttpPublisher {
     pub(crate) fn new(client: Client) -> Self {
         Self { client, newest: Mutex::new(None) }
     }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 impl Publisher for HttpPublisher {

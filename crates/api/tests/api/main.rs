@@ -9,3 +9,4 @@ mod errors; // what clients do wrong
 mod live; // what the program itself writes reaches subscribers
 mod mercure; // what each form publishes
 mod support;
+mod users; // who receives what is private

@@ -39,6 +39,16 @@ impl Served {
         configure: impl FnOnce(App) -> App,
         prepare: impl AsyncFnOnce(&DatabaseConnection),
     ) -> Self {
+        Self::start_wrapped(variables, configure, |router| router, prepare)
+    }
+
+    /// The same with layers around it.
+    pub fn start_wrapped(
+        variables: &[(&str, &str)],
+        configure: impl FnOnce(App) -> App,
+        wrap: impl FnOnce(axum::Router) -> axum::Router,
+        prepare: impl AsyncFnOnce(&DatabaseConnection),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let all =
@@ -50,7 +60,7 @@ impl Served {
             let mut app = configure(App::from_lookup(lookup).unwrap().name("test"));
             let db = app.connect().await.unwrap();
             prepare(&db).await;
-            let server = app.bind().await.unwrap();
+            let server = app.bind().await.unwrap().wrap(wrap);
             let url = server.url().to_owned();
             tokio::spawn(server.run_until(std::future::pending()));
             (db, url)

@@ -8,6 +8,8 @@
  *     live.addEventListener('tabs', () => show(live.tabs));    // how many tabs share the stream
  *     live.close();
  *
+ * `tokens: { url, headers }` says where tokens for the hub can be had; each connection asks for a new one.
+ *
  * `cursor` is the `last-event-id` of the response that the page was made from: nothing that
  * was published between that response and the subscription is missed. Without it a `gap`
  * is fired as soon as the stream is open. Messages may repeat: apply them idempotently.
@@ -44,10 +46,10 @@ class Live extends EventTarget {
   #timers = [];
   #lifetime = new AbortController();
 
-  constructor({ hub, matchers, cursor = null, credentials = 'same-origin', sharing = ['worker', 'leader', 'alone'] }) {
+  constructor({ hub, matchers, cursor = null, credentials = 'same-origin', tokens = null, sharing = ['worker', 'leader', 'alone'] }) {
     super();
-    this.#options = { hub: String(hub), matchers, credentials };
-    this.#key = JSON.stringify([this.#options.hub, matchers, credentials]);
+    this.#options = { hub: String(hub), matchers, credentials, tokens };
+    this.#key = JSON.stringify([this.#options.hub, matchers, credentials, tokens]);
     this.#cursor = cursor;
     this.#ways = [...sharing];
     this.#attach();

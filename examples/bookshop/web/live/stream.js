@@ -15,17 +15,19 @@ export class Stream extends EventTarget {
   #url;
   #cursor;
   #credentials;
+  #tokens;
   #lifetime = new AbortController();
   #abort = new AbortController();
   #failures = 0;
   #retry = RETRY;
   #wake = () => {};
 
-  constructor({ hub, matchers, cursor, credentials = 'same-origin' }) {
+  constructor({ hub, matchers, cursor, credentials = 'same-origin', tokens = null }) {
     super();
     this.#url = subscribeUrl(hub, matchers);
     this.#cursor = cursor ?? null;
     this.#credentials = credentials;
+    this.#tokens = tokens;
     globalThis.addEventListener('online', () => this.wake(), { signal: this.#lifetime.signal });
     this.#run();
   }
@@ -64,7 +66,7 @@ export class Stream extends EventTarget {
     const asked = this.#cursor;
     let opened = false;
     try {
-      const response = await withTimeout(this.#abort, ANSWER, () => fetch(this.#request(asked)));
+      const response = await withTimeout(this.#abort, ANSWER, async () => fetch(this.#request(asked, await this.#authorization())));
       if (!isEventStream(response)) throw new Error(`the hub answered ${response.status}`);
       opened = true;
       this.#accept(asked, response.headers.get('Mercure-Last-Event-ID'));
@@ -77,11 +79,21 @@ export class Stream extends EventTarget {
     return opened;
   }
 
-  #request(cursor) {
+  /** A token lives for minutes, a stream no longer than its token: each connection gets a new one. */
+  async #authorization() {
+    if (this.#tokens === null) return {};
+    const { url, headers } = this.#tokens;
+    const response = await fetch(url, { headers, cache: 'no-store', credentials: this.#credentials, signal: this.#abort.signal });
+    if (!response.ok) throw new Error(`no token was given: ${response.status}`);
+    const { token_type: type, access_token: token } = await response.json();
+    return { Authorization: `${type} ${token}` };
+  }
+
+  #request(cursor, authorization) {
     const url = new URL(this.#url);
     if (cursor !== null) url.searchParams.set('last_event_id', cursor);
     return new Request(url, {
-      headers: { Accept: 'text/event-stream' },
+      headers: { Accept: 'text/event-stream', ...authorization },
       cache: 'no-store',
       credentials: this.#credentials,
       signal: this.#abort.signal,

@@ -1,0 +1,97 @@
+//! Users, and what the application lets them receive.
+
+use petasos_protocol::token::ClaimsBuilder;
+use petasos_protocol::{HubUrl, Matcher};
+use serde_json::Value;
+
+/// A user as the application knows them, with everything that they may receive beside what is public.
+///
+/// ```
+/// use petasos::live::User;
+///
+/// let user = User::new("ann").targets(["/users/ann", "staff"]);
+/// # drop(user);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct User {
+    name: String,
+    targets: Vec<String>,
+    patterns: Vec<String>,
+}
+
+impl User {
+    /// A user who may receive nothing yet. The hub sees the name (`sub`); other subscribers do not.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), targets: Vec::new(), patterns: Vec::new() }
+    }
+
+    /// Lets them receive what is published for these targets, or on these topics, byte by byte.
+    pub fn targets<T: Into<String>>(mut self, targets: impl IntoIterator<Item = T>) -> Self {
+        self.targets.extend(targets.into_iter().map(Into::into));
+        self
+    }
+
+    /// Lets them receive what is published on topics that match these URL patterns.
+    pub fn patterns<T: Into<String>>(mut self, patterns: impl IntoIterator<Item = T>) -> Self {
+        self.patterns.extend(patterns.into_iter().map(Into::into));
+        self
+    }
+
+    /// The claims of a token that grants exactly this.
+    ///
+    /// # Errors
+    /// What cannot be granted, in one line. A target is often made of a user's name: one that is called `*` must not
+    /// receive everything.
+    pub(super) fn claims(
+        &self,
+        hub: &HubUrl,
+        audience: &[&str],
+        issued: u64,
+        expires: u64,
+    ) -> Result<Value, String> {
+        let exact = self.targets.iter().map(|target| (target, Matcher::exact(target)));
+        let patterns = self.patterns.iter().map(|pattern| (pattern, Matcher::url_pattern(pattern, hub)));
+        let mut claims = ClaimsBuilder::new(hub.as_str(), audience).subject(&self.name);
+        for (text, matcher) in exact.chain(patterns) {
+            let matcher = matcher.map_err(|error| format!("{text:?}: {error}"))?;
+            if matcher.source() == "*" {
+                return Err("\"*\" would let them receive everything".to_owned());
+            }
+            claims = claims.subscribe(&matcher);
+        }
+        Ok(claims.build(issued, expires))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claims(user: &User) -> Result<Value, String> {
+        let hub = HubUrl::parse("https://example.com/.well-known/mercure").unwrap();
+        user.claims(&hub, &[hub.as_str()], 10, 20)
+    }
+
+    #[test]
+    fn a_token_grants_what_the_user_has_and_nothing_else() {
+        let user = User::new("ann").targets(["/users/ann"]).patterns(["/orders/:id"]);
+        let claims = claims(&user).unwrap();
+        assert_eq!((&claims["sub"], &claims["exp"]), (&json!("ann"), &json!(20)));
+        let details = claims["authorization_details"].as_array().unwrap();
+        assert_eq!(details.len(), 1);
+        assert_eq!(details[0]["actions"], json!(["subscribe"]));
+        let topics = details[0]["topics"].as_array().unwrap();
+        assert_eq!((topics.len(), &topics[0]["match"]), (2, &json!("/users/ann")));
+        assert_eq!(topics[1]["match"], "/orders/:id");
+    }
+
+    #[test]
+    fn nobody_receives_everything_by_the_name_that_they_chose() {
+        assert!(claims(&User::new("*").targets(["*"])).unwrap_err().contains("everything"));
+        assert!(claims(&User::new("x").patterns(["*"])).unwrap_err().contains("everything"));
+        assert!(claims(&User::new("x").targets(["a\nb"])).unwrap_err().starts_with("\"a\\nb\""));
+    }
+}
