@@ -6,8 +6,8 @@ mod configuration; // flags, variables, the file, and what each option does
 mod crash; // the hub is killed while many publish
 mod dev; // the hub for one's own machine, and its debugger
 mod earlier; // the earlier generations of the protocol
-mod keysets; // key sets of login servers
 mod history; // where updates are kept, for how long, and when that fails
+mod keysets; // key sets of login servers
 mod operators; // health and metrics
 mod pages; // commands that the documentation shows
 mod shell; // token, publish and subscribe

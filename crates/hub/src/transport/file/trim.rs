@@ -12,7 +12,7 @@ use petasos_protocol::EventId;
 
 use super::archive::{Archive, Visit, VisitError};
 use super::config::{FileConfig, OpenError, Retention};
-use super::header::{self, Header};
+use super::header::Header;
 use super::names;
 use super::open;
 use super::record::{self, Place};
