@@ -10,8 +10,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use petasos_hub::{Clock, Hosts, Hub, HubBody, Key, KeySet, KeySetSource};
-use petasos_protocol::HubUrl;
+use petasos_hub::transport::Transport;
+use petasos_hub::transport::file::{FileConfig, recover};
+use petasos_hub::{Clock, Event, Hosts, Hub, HubBody, Key, KeySet, KeySetSource};
+use petasos_protocol::{EventId, HubUrl, Topic, Update};
 use petasos_protocol::compat::Compat;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -55,6 +57,52 @@ fn signed(value: &[u8]) -> Vec<u8> {
     let signature = crypto::sign(input.as_bytes(), &key, Algorithm::HS256).expect("any secret will do");
     [&value[..start], input.as_bytes(), b".", signature.as_bytes(), &value[end + 1..]].concat()
 }
+
+/// The last segment of a history after a crash: a good one that is cut and changed as the bytes say, or just the bytes.
+/// What is recovered is recovered again, and nothing of it is torn then.
+pub fn recovery(bytes: &[u8]) {
+    for segment in [damaged(bytes), bytes.to_vec()] {
+        let Ok(found) = recover(&segment) else { continue };
+        let end = usize::try_from(found.end).expect("it is in memory");
+        assert_eq!(found.end + found.torn, segment.len() as u64);
+        let again = recover(&segment[..end]).expect("what is whole stays whole");
+        assert_eq!((again.first, again.events, again.end, again.torn), (found.first, found.events, found.end, 0));
+    }
+}
+
+/// Two bytes say where it is cut, then each three where it is changed, and how.
+fn damaged(bytes: &[u8]) -> Vec<u8> {
+    let mut segment = SEGMENT.clone();
+    let (cut, changes) = bytes.split_at(bytes.len().min(2));
+    let place = |bytes: &[u8]| bytes.iter().fold(0, |place, byte| place << 8 | usize::from(*byte));
+    segment.truncate(segment.len().saturating_sub(place(cut) % 4096));
+    for change in changes.chunks_exact(3) {
+        let at = place(&change[..2]);
+        if let Some(byte) = segment.get_mut(at) {
+            *byte ^= change[2];
+        }
+    }
+    segment
+}
+
+/// What a hub wrote.
+static SEGMENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = std::env::temp_dir().join(format!("petasos-fuzz-{}", std::process::id()));
+    let history = FileConfig::new(&folder).open().expect("a folder of one's own");
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        for number in 0..12 {
+            let topic = Topic::new("https://example.com/books/1").expect("a constant topic");
+            let update = Update::new(topic).with_data("some data ".repeat(number));
+            let id = EventId::new(&format!("urn:{number}")).expect("a good id");
+            history.append(Arc::new(Event::new(id, &update))).await.expect("space for a few updates");
+        }
+        history.close().await;
+    });
+    let segment = std::fs::read(folder.join("00000000000000000001.log")).expect("it was just written");
+    std::fs::remove_dir_all(&folder).expect("it was just made");
+    segment
+});
 
 /// Any request gets an answer, and every error says what is wrong.
 pub fn hub_request(bytes: &[u8]) {

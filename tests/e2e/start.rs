@@ -43,3 +43,11 @@ fn a_secret_that_is_none_names_its_variable_and_stays_secret() {
     let said = refusal(&[("MERCURE_PUBLISH_URL", "nonsense"), ("MERCURE_JWT_SECRET", "x")]);
     assert!(said.contains("MERCURE_PUBLISH_URL"), "{said}");
 }
+
+#[test]
+fn a_history_that_cannot_be_had_names_its_variable() {
+    for transport in ["file:/dev/null/history", "bolt://updates.db"] {
+        let said = refusal(&[("MERCURE_TRANSPORT_URL", transport), ("PETASOS_LISTEN", "127.0.0.1:0")]);
+        assert!(said.contains("MERCURE_TRANSPORT_URL") && said.contains("file:./petasos-data"), "{said}");
+    }
+}

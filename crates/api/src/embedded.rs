@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 
 use futures_util::future::BoxFuture;
 use petasos_client::token::Secret;
-use petasos_hub::{Hub, Key, PublishError, server};
+use petasos_hub::transport::TransportUrl;
+use petasos_hub::transport::file::FileConfig;
+use petasos_hub::{Hub, HubBuilder, Key, PublishError, server};
 use petasos_protocol::{HubUrl, Update};
 use tokio::net::TcpListener;
 
-use crate::live::{PublishFailure, Publisher};
+use crate::error::{Error, Result};
+use crate::live::{PublishFailure, Publisher, TRANSPORT};
 
 /// A hub that this program runs itself. Clones are the same hub.
 #[derive(Clone, Debug)]
@@ -23,18 +26,20 @@ pub(crate) struct EmbeddedHub {
 impl EmbeddedHub {
     /// Starts a hub that is known as `url`. Anyone may subscribe to its public updates; pages of `origins` may do so from
     /// elsewhere. With a secret, other programs that know it may publish too; without one only this program can.
+    /// `transport` says where updates are kept.
     ///
     /// # Errors
-    /// One line that says what is wrong with the secret, or that the hub's threads cannot start.
+    /// [`Error`] if the secret or the transport cannot be used, or if the hub's threads cannot start.
     pub(crate) fn start(
         url: &HubUrl,
         secret: Option<&str>,
+        transport: &str,
         origins: Vec<String>,
         cookie_name: &str,
-    ) -> Result<Self, String> {
+    ) -> Result<Self> {
         let secret = secret.map_or_else(petasos_hub::random_secret, str::to_owned);
-        let key = Key::hs256(secret.as_bytes()).map_err(|error| error.to_string())?;
-        let hub = Hub::builder()
+        let key = Key::hs256(secret.as_bytes()).map_err(|error| Error::Hub(error.to_string()))?;
+        let hub = with_history(transport)?
             .public_url(url.clone())
             .publisher_key(key.clone())
             .subscriber_key(key)
@@ -43,8 +48,8 @@ impl EmbeddedHub {
             .cors_origins(origins.iter().cloned())
             .publish_origins(origins)
             .build()
-            .map_err(|error| error.to_string())?;
-        let secret = Secret::new(secret.as_bytes()).map_err(|error| error.to_string())?;
+            .map_err(|error| Error::Hub(error.to_string()))?;
+        let secret = Secret::new(secret.as_bytes()).map_err(|error| Error::Hub(error.to_string()))?;
         Ok(Self { hub, secret })
     }
 
@@ -80,6 +85,20 @@ impl EmbeddedHub {
     }
 }
 
+/// A hub that keeps its updates there.
+fn with_history(transport: &str) -> Result<HubBuilder> {
+    let unusable = |problem: String| Error::variable(TRANSPORT, problem, "file:./petasos-data");
+    match transport.parse() {
+        Ok(TransportUrl::Memory) => Ok(Hub::builder()),
+        Ok(TransportUrl::File(directory)) => {
+            let history = FileConfig::new(directory).open().map_err(|error| unusable(error.to_string()))?;
+            Ok(Hub::builder().transport(history))
+        }
+        Ok(_) => Err(unusable(format!("this version does not know {transport:?}"))),
+        Err(error) => Err(unusable(format!("{transport:?}: {error}"))),
+    }
+}
+
 /// Listens with a backlog that takes many clients at once.
 ///
 /// # Errors
@@ -93,7 +112,7 @@ impl Publisher for EmbeddedHub {
         &'a self,
         update: &'a Update,
         idempotency_key: &'a str,
-    ) -> BoxFuture<'a, Result<(), PublishFailure>> {
+    ) -> BoxFuture<'a, std::result::Result<(), PublishFailure>> {
         Box::pin(async move {
             match self.hub.publish(update.clone(), Some(idempotency_key)).await {
                 Ok(_) => Ok(()),

@@ -43,6 +43,8 @@ pub(crate) struct OwnHub {
 /// What the hub inside the program has to know about the application.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
+    /// The application's name.
+    pub(crate) app: &'a str,
     pub(crate) base: &'a str,
     pub(crate) origins: &'a [String],
     pub(crate) cookie_name: &'a str,
@@ -100,7 +102,10 @@ impl Hubs {
 impl HubLink {
     fn start(target: Target, subscribe_url: Option<HubUrl>, place: &Place<'_>) -> Result<Self> {
         match target {
-            Target::Embedded { secret } => embedded(subscribe_url, secret.as_deref(), place),
+            Target::Embedded { secret, transport } => {
+                let transport = transport.unwrap_or_else(|| format!("file:./data/{}-history", place.app));
+                embedded(subscribe_url, secret.as_deref(), &transport, place)
+            }
             Target::Remote { url, credential } => {
                 Self::remote(DEFAULT_HUB.to_owned(), &url, subscribe_url, credential)
             }
@@ -182,13 +187,17 @@ impl HubLink {
 }
 
 #[cfg(feature = "embedded-hub")]
-fn embedded(subscribe_url: Option<HubUrl>, secret: Option<&str>, place: &Place<'_>) -> Result<HubLink> {
-    let Place { base, origins, cookie_name } = *place;
+fn embedded(
+    subscribe_url: Option<HubUrl>,
+    secret: Option<&str>,
+    transport: &str,
+    place: &Place<'_>,
+) -> Result<HubLink> {
+    let Place { base, origins, cookie_name, .. } = *place;
     let own = HubUrl::parse(&format!("{base}{}", HubUrl::DEFAULT_PATH))
         .map_err(|error| Error::Hub(error.to_string()))?;
     let url = subscribe_url.unwrap_or(own);
-    let hub =
-        EmbeddedHub::start(&url, secret, page_origins(base, origins), cookie_name).map_err(Error::Hub)?;
+    let hub = EmbeddedHub::start(&url, secret, transport, page_origins(base, origins), cookie_name)?;
     Ok(HubLink { name: DEFAULT_HUB.to_owned(), url, kind: Kind::Embedded(hub) })
 }
 
@@ -203,7 +212,7 @@ fn page_origins(base: &str, origins: &[String]) -> Vec<String> {
 }
 
 #[cfg(not(feature = "embedded-hub"))]
-fn embedded(_: Option<HubUrl>, _: Option<&str>, _: &Place<'_>) -> Result<HubLink> {
+fn embedded(_: Option<HubUrl>, _: Option<&str>, _: &str, _: &Place<'_>) -> Result<HubLink> {
     let problem = "it is unset, and this program was built without the embedded hub";
     Err(Error::variable("MERCURE_PUBLISH_URL", problem, "http://127.0.0.1:3000/.well-known/mercure"))
 }

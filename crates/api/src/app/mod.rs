@@ -48,7 +48,7 @@ pub struct App {
 impl App {
     /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`,
     /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`,
-    /// `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
+    /// `MERCURE_TRANSPORT_URL`, `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
     ///
     /// # Errors
     /// [`crate::Error::Variable`] if a variable has a value that cannot be used.
@@ -205,8 +205,12 @@ impl App {
 
     async fn start(mut self, base: String) -> Result<Started> {
         let db = self.connect().await?;
-        let place =
-            Place { base: &base, origins: &self.config.origins, cookie_name: &self.config.cookie_name };
+        let place = Place {
+            app: &self.name,
+            base: &base,
+            origins: &self.config.origins,
+            cookie_name: &self.config.cookie_name,
+        };
         let hubs = Hubs::start(self.config.live, self.hubs, &place)?;
         let hubs = Arc::new(hubs);
         let scope = Scope::new(&base);

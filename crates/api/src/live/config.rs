@@ -10,7 +10,8 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) enum Target {
     /// Into the hub inside the program; with a secret, others who know it may publish there too.
-    Embedded { secret: Option<String> },
+    /// Updates are kept where `transport` says.
+    Embedded { secret: Option<String>, transport: Option<String> },
     /// To another hub, over HTTP.
     Remote { url: HubUrl, credential: Credential },
 }
@@ -44,7 +45,10 @@ impl LiveConfig {
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let secret = get(SECRET);
         let target = match get(PUBLISH) {
-            None => Target::Embedded { secret: secret.map(embedded_secret).transpose()? },
+            None => Target::Embedded {
+                secret: secret.map(embedded_secret).transpose()?,
+                transport: get(TRANSPORT),
+            },
             Some(url) => {
                 let url = hub_url(PUBLISH, &url)?;
                 let secret = secret.ok_or_else(|| {
@@ -114,6 +118,8 @@ fn embedded_secret(secret: String) -> Result<String, Error> {
     }
 }
 
+/// Where the hub inside the program keeps its updates.
+pub(crate) const TRANSPORT: &str = "MERCURE_TRANSPORT_URL";
 const HUBS: &str = "MERCURE_HUBS";
 const HUB_EXAMPLE: &str = "https://example.com/.well-known/mercure";
 const PUBLISH: &str = "MERCURE_PUBLISH_URL";
@@ -138,9 +144,18 @@ mod tests {
     #[test]
     fn unset_variables_mean_the_embedded_hub() {
         let config = read(&[("MERCURE_PUBLISH_URL", " ")]).unwrap();
-        assert!(matches!(config.target, Target::Embedded { secret: None }) && config.subscribe_url.is_none());
-        let config = read(&[("MERCURE_JWT_SECRET", LONG), ("MERCURE_SUBSCRIBE_URL", "https://h/x")]).unwrap();
-        assert!(matches!(config.target, Target::Embedded { secret: Some(_) }));
+        assert!(
+            matches!(config.target, Target::Embedded { secret: None, transport: None })
+                && config.subscribe_url.is_none()
+        );
+        let variables = [
+            ("MERCURE_JWT_SECRET", LONG),
+            ("MERCURE_SUBSCRIBE_URL", "https://h/x"),
+            ("MERCURE_TRANSPORT_URL", "memory:"),
+        ];
+        let config = read(&variables).unwrap();
+        let Target::Embedded { secret: Some(_), transport } = config.target else { unreachable!() };
+        assert_eq!(transport.as_deref(), Some("memory:"));
         assert_eq!(config.subscribe_url.unwrap().as_str(), "https://h/x");
     }
 

@@ -15,6 +15,8 @@
 mod authorizer;
 pub(crate) use authorizer::{Authorizer, CurrentUser, Denied, HubKey, UserSettings};
 mod config;
+#[cfg(feature = "embedded-hub")]
+pub(crate) use config::TRANSPORT;
 pub(crate) use config::{LiveConfig, NamedHub, Target};
 mod cookie;
 mod expression;

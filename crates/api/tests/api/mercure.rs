@@ -257,8 +257,11 @@ mod misspelt {
 #[test]
 fn what_cannot_work_stops_the_start() {
     fn refusal<E: Resource>() -> String {
-        let app =
-            App::from_lookup(|name| (name == "DATABASE_URL").then(|| "sqlite::memory:".to_owned())).unwrap();
+        let variables = [("DATABASE_URL", "sqlite::memory:"), ("MERCURE_TRANSPORT_URL", "memory:")];
+        let lookup = |name: &str| {
+            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        };
+        let app = App::from_lookup(lookup).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let started = runtime.block_on(app.resource::<E>().into_router("http://127.0.0.1:1"));
         started.map(drop).unwrap_err().to_string()

@@ -51,8 +51,12 @@ impl Served {
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
-        let all =
-            [&[("DATABASE_URL", database.as_str()), ("PETASOS_LISTEN", "127.0.0.1:0")], variables].concat();
+        let own = [
+            ("DATABASE_URL", database.as_str()),
+            ("PETASOS_LISTEN", "127.0.0.1:0"),
+            ("MERCURE_TRANSPORT_URL", "memory:"),
+        ];
+        let all = [&own, variables].concat();
         let lookup =
             |name: &str| all.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
         let runtime = Runtime::new().unwrap();

@@ -249,3 +249,74 @@ fn what_is_wrong_with_a_history_is_one_line() {
         assert!(line.contains("damaged at offset 512"), "{line}");
     }
 }
+
+/// The most memory that a process ever had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// A history of large updates, made without a hub.
+#[cfg(target_os = "linux")]
+fn fill(directory: &Path, updates: u32, size: usize) {
+    use petasos_hub::transport::Transport;
+    use petasos_protocol::{EventId, Topic, Update};
+
+    let history = petasos_hub::transport::file::FileConfig::new(directory).open().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let appends: Vec<_> = (1..=updates)
+            .map(|number| {
+                let update = Update::new(Topic::new("x").unwrap()).with_data("x".repeat(size));
+                let id = EventId::new(&format!("urn:{number}")).unwrap();
+                history.append(std::sync::Arc::new(petasos_hub::Event::new(id, &update)))
+            })
+            .collect();
+        for append in appends {
+            append.await.unwrap();
+        }
+        history.close().await;
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_replay_goes_at_the_pace_of_its_subscriber_in_bounded_memory() {
+    use std::io::{BufRead, BufReader, Write};
+
+    const UPDATES: u32 = 8_000;
+    const SIZE: usize = 16_000;
+    let folder = tempfile::tempdir().unwrap();
+    fill(&folder.path().join("petasos-data"), UPDATES, SIZE);
+    let hub = Hub::within(folder, &["--max-stall", "1h"], &KEY);
+    // It wants all of it, and reads nothing yet.
+    let mut slow = std::net::TcpStream::connect(hub.address()).unwrap();
+    slow.set_read_timeout(Some(petasos_testkit::PATIENCE)).unwrap();
+    let head = format!(
+        "GET /.well-known/mercure?match=x&last_event_id=earliest HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n",
+        hub.address(),
+        hub.token()
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    // Others have what is new meanwhile.
+    let mut live = hub.subscribe("match=x").unwrap();
+    let last = UPDATES + 50;
+    for number in UPDATES + 1..=last {
+        hub.publish_all(number..=number);
+        assert_eq!(live.next_event().unwrap().id, Some(format!("urn:{number}")));
+    }
+    let mut lines = BufReader::with_capacity(1 << 16, slow);
+    let (mut line, mut next) = (Vec::new(), 1);
+    while next <= last {
+        line.clear();
+        assert!(lines.read_until(b'\n', &mut line).unwrap() > 0, "the stream ended before urn:{next}");
+        if let Some(id) = line.strip_prefix(b"id: ") {
+            assert_eq!(id, format!("urn:{next}\n").as_bytes());
+            next += 1;
+        }
+    }
+    let (peak, all) = (peak(&hub.process), u64::from(UPDATES) * SIZE as u64);
+    assert!(peak < all / 2, "{peak} bytes of memory for {all} bytes of history");
+}
