@@ -28,12 +28,15 @@ mod sync {
     pub(super) use shuttle::sync::{Mutex, MutexGuard};
 }
 #[expect(dead_code, reason = "no shard has these bodies")]
+#[allow(clippy::duplicate_mod, reason = "that is the point: the same source on other primitives")]
 #[path = "slot.rs"]
 mod body;
 #[expect(dead_code, reason = "the dispatcher balances by it, and there is none here")]
+#[allow(clippy::duplicate_mod, reason = "that is the point: the same source on other primitives")]
 #[path = "inbox.rs"]
 mod inbox;
 #[expect(dead_code, reason = "other tests look at it")]
+#[allow(clippy::duplicate_mod, reason = "that is the point: the same source on other primitives")]
 #[path = "shard.rs"]
 mod shard;
 
