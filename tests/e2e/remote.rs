@@ -76,6 +76,38 @@ fn the_line_that_the_hub_prints_starts_a_bookshop_against_it() {
 }
 
 #[test]
+fn the_same_api_publishes_to_hubs_of_earlier_generations() {
+    const WEAK: &str = "!UnsecureChangeMe!";
+    for protocol in ["selectors", "targets"] {
+        let args = [
+            "hub",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "off",
+            "--transport",
+            "memory:",
+            "--anonymous",
+            "--compat",
+            protocol,
+        ];
+        let key = [("MERCURE_PUBLISHER_JWT_KEY", WEAK)];
+        let mut process = Process::start("petasos", &args, &key, &std::env::temp_dir()).unwrap();
+        let url = process.url("hub").unwrap();
+        let variables = [
+            ("MERCURE_PUBLISH_URL", url.as_str()),
+            ("MERCURE_JWT_SECRET", WEAK),
+            ("MERCURE_PROTOCOL", protocol),
+        ];
+        let shop = Bookshop::open(&variables).unwrap();
+        let mut stream = Stream::open(&format!("{url}?topic={}/books/{{id}}", shop.url), &[]).unwrap();
+        shop.sql("UPDATE book SET title = 'as before' WHERE id = 1").unwrap();
+        let event: Value = serde_json::from_str(&stream.next_event().unwrap().data).unwrap();
+        assert_eq!(event["title"], "as before", "{protocol}");
+    }
+}
+
+#[test]
 fn changes_wait_for_a_hub_that_is_down_and_arrive_in_order() {
     let (mut process, url) = hub("127.0.0.1:0");
     let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();

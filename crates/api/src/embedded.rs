@@ -9,6 +9,7 @@ use petasos_client::token::Secret;
 use petasos_hub::transport::TransportUrl;
 use petasos_hub::transport::file::FileConfig;
 use petasos_hub::{Hub, HubBuilder, Key, PublishError, server};
+use petasos_protocol::compat::Generation;
 use petasos_protocol::{HubUrl, Update};
 use tokio::net::TcpListener;
 
@@ -114,7 +115,11 @@ impl Publisher for EmbeddedHub {
         idempotency_key: &'a str,
     ) -> BoxFuture<'a, std::result::Result<(), PublishFailure>> {
         Box::pin(async move {
-            match self.hub.publish(update.clone(), Some(idempotency_key)).await {
+            match self
+                .hub
+                .publish(update.clone().for_hub_of(Generation::Current), Some(idempotency_key))
+                .await
+            {
                 Ok(_) => Ok(()),
                 Err(error @ (PublishError::Reserved(_) | PublishError::KeyReused)) => {
                     Err(PublishFailure::Refused(error.to_string()))

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use petasos_protocol::compat::Generation;
 use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{EventId, HubUrl, Matcher, Update, encode_publish};
+use serde_json::json;
 
 use crate::http::{ConfigError, Pool, pool};
 use crate::recording::Recording;
-use crate::token::{Credential, MintError, Secret, mint};
+use crate::token::{Credential, MintError, Secret, mint, mint_earlier};
 
 /// Publishes to one hub. Share it: it keeps its connections and its token.
 pub struct Publisher {
@@ -21,6 +23,7 @@ pub struct Publisher {
     credential: Credential,
     /// The first one is also the issuer of the tokens that are made.
     audience: Vec<String>,
+    generation: Generation,
     token: Mutex<Option<Token>>,
 }
 
@@ -54,6 +57,7 @@ impl Publisher {
             way: Way::Http { uri, pool: Box::new(pool()?) },
             credential,
             audience,
+            generation: Generation::Current,
             token: Mutex::new(None),
         })
     }
@@ -78,7 +82,21 @@ impl Publisher {
         let recording = Recording::default();
         let way = Way::Recording(recording.clone());
         let credential = Credential::Secret(Secret::throwaway());
-        (Self { way, credential, audience: Vec::new(), token: Mutex::new(None) }, recording)
+        let (audience, generation) = (Vec::new(), Generation::Current);
+        (Self { way, credential, audience, generation, token: Mutex::new(None) }, recording)
+    }
+
+    /// Publishes to a hub of an earlier generation of the protocol: forms and tokens are then of that one.
+    #[must_use]
+    pub fn to_hub_of(mut self, generation: Generation) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// The generation of the protocol that it speaks.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// What it authorises itself with.
@@ -103,9 +121,10 @@ impl Publisher {
         update: &Update,
         idempotency_key: Option<&str>,
     ) -> Result<EventId, PublishError> {
+        let update = update.clone().for_hub_of(self.generation);
         let (uri, pool) = match &self.way {
             Way::Http { uri, pool } => (uri, pool),
-            Way::Recording(recording) => return recording.publish(update, idempotency_key),
+            Way::Recording(recording) => return recording.publish(&update, idempotency_key),
         };
         let mut request = Request::post(uri.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -113,7 +132,7 @@ impl Publisher {
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }
-        let request = request.body(Full::new(Bytes::from(encode_publish(update))));
+        let request = request.body(Full::new(Bytes::from(encode_publish(&update))));
         let request = request.map_err(|error| PublishError::Request(error.to_string()))?;
         let (status, body) =
             tokio::time::timeout(REQUEST_TIME, send(uri, pool, request)).await.map_err(|_| {
@@ -146,6 +165,10 @@ impl Publisher {
     }
 
     fn mint(&self, secret: &Secret, now: u64) -> Result<String, MintError> {
+        if self.generation != Generation::Current {
+            let claims = json!({"mercure": {"publish": ["*"]}, "exp": now + LIFETIME});
+            return mint_earlier(secret, &claims);
+        }
         let audience: Vec<&str> = self.audience.iter().map(String::as_str).collect();
         let issuer = audience.first().copied().unwrap_or_default();
         mint(

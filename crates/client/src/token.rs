@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use petasos_protocol::compat::Generation;
 use petasos_protocol::token::split;
 use serde_json::Value;
 
@@ -26,6 +27,19 @@ impl Credential {
             return Ok(Self::Jwt(Jwt(value.to_owned())));
         }
         Secret::new(value.as_bytes()).map(Self::Secret)
+    }
+
+    /// The same for a hub of this generation: those of earlier ones may have a secret of any length.
+    ///
+    /// # Errors
+    /// As [`Credential::parse`].
+    pub fn parse_for(generation: Generation, value: &str) -> Result<Self, CredentialError> {
+        match Self::parse(value) {
+            Err(CredentialError { length: 1.. }) if generation != Generation::Current => {
+                Ok(Self::Secret(Secret(EncodingKey::from_secret(value.as_bytes()))))
+            }
+            other => other,
+        }
     }
 }
 
@@ -86,6 +100,15 @@ pub fn mint(secret: &Secret, claims: &Value) -> Result<String, MintError> {
     jsonwebtoken::encode(&header, claims, &secret.0).map_err(|error| MintError(error.to_string()))
 }
 
+/// Signs claims of an earlier generation of the protocol: a `mercure` claim.
+///
+/// # Errors
+/// [`MintError`] if the claims cannot be serialised.
+pub fn mint_earlier(secret: &Secret, claims: &Value) -> Result<String, MintError> {
+    let header = Header::new(Algorithm::HS256);
+    jsonwebtoken::encode(&header, claims, &secret.0).map_err(|error| MintError(error.to_string()))
+}
+
 /// A value is neither a token nor a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -120,6 +143,15 @@ mod tests {
             Credential::parse("dotted.secrets.are.secrets.too.if.they.are.long").unwrap(),
             Credential::Secret(_)
         ));
+    }
+
+    #[test]
+    fn hubs_of_earlier_generations_may_have_short_secrets() {
+        for generation in [Generation::Selectors, Generation::Targets] {
+            assert!(Credential::parse_for(generation, "!UnsecureChangeMe!").is_ok());
+            assert!(Credential::parse_for(generation, "").is_err());
+        }
+        assert!(Credential::parse_for(Generation::Current, "!UnsecureChangeMe!").is_err());
     }
 
     #[test]

@@ -9,10 +9,13 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::header::LINK;
 use axum::routing::get;
-use petasos_client::token::Credential;
+use petasos_client::token::{Credential, mint, mint_earlier};
 use petasos_client::{DiscoverError, PublishError, Publisher, Signal, SubscribeError, Subscriber, discover};
-use petasos_hub::{Hub, HubBuilder, Key, server};
+use petasos_hub::{Algorithm, Hub, HubBuilder, Key, server};
+use petasos_protocol::compat::Generation;
+use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{EventId, HubUrl, Matcher, Topic, Update};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -120,6 +123,65 @@ async fn a_subscription_comes_back_after_the_hub_did_and_names_where_it_was() {
     assert_eq!(message(&mut subscriber).await, ("urn:x:missed".to_owned(), "missed".to_owned()));
     drop(subscriber);
     hub.stop().await;
+}
+
+/// Who receives an update that is private, and one that is for the target `foo`, published in this generation.
+async fn check_generation(generation: Generation) {
+    let (secret, key) =
+        ("!UnsecureChangeMe!", Key::maybe_short(b"!UnsecureChangeMe!", Algorithm::HS256).unwrap());
+    let served = Served::start(ANYWHERE, |hub| {
+        let hub = hub.compat([generation].into_iter().collect());
+        if generation == Generation::Current {
+            hub
+        } else {
+            hub.publisher_key(key.clone()).subscriber_key(key)
+        }
+    });
+    let is_current = generation == Generation::Current;
+    let credential = Credential::parse_for(generation, if is_current { SECRET } else { secret }).unwrap();
+    let Credential::Secret(secret) = &credential else { panic!("a secret") };
+    let mut streams = Vec::new();
+    for right in ["https://example.com/books/1", "foo", "bar"] {
+        let token = match generation {
+            Generation::Current => {
+                let claims = ClaimsBuilder::new(&served.url, &[&served.url])
+                    .subscribe(&Matcher::exact(right).unwrap());
+                mint(secret, &claims.build(0, 4_102_444_800))
+            }
+            _ => mint_earlier(secret, &json!({"mercure": {"subscribe": [right]}})),
+        };
+        let selects = Matcher::selector("https://example.com/books/{id}").unwrap();
+        let mut stream = Subscriber::new(&served.url, &[selects]).unwrap().token(token.unwrap());
+        open(&mut stream).await;
+        streams.push(stream);
+    }
+    let credential = credential.clone();
+    let publisher = Publisher::new(&served.url, credential, &[&served.url]).unwrap().to_hub_of(generation);
+    let target = vec![Topic::new("foo").unwrap()];
+    for update in
+        [update("private").with_private(true), update("for foo").with_audience(target), update("public")]
+    {
+        publisher.publish(&update, None).await.unwrap();
+    }
+    for (stream, expected) in streams.iter_mut().zip([
+        // Where targets are further topics, those who may receive the first one receive it too.
+        if generation == Generation::Targets { &["private"][..] } else { &["private", "for foo"] },
+        &["for foo"],
+        &[],
+    ]) {
+        for expected in expected.iter().chain(&["public"]) {
+            assert_eq!(message(stream).await.1, *expected, "{generation}");
+        }
+    }
+    drop(streams);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn hubs_of_each_generation_are_published_to_in_their_own_way() {
+    for generation in [Generation::Current, Generation::Selectors, Generation::Targets] {
+        check_generation(generation).await;
+    }
 }
 
 #[tokio::test]

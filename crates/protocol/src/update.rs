@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::Topic;
+use crate::compat::Generation;
 use crate::text::{self, ForbiddenChar};
 
 /// The identity of an event (PUB.4). Cheap to clone.
@@ -194,6 +195,23 @@ impl Update {
     pub fn with_audience(mut self, targets: Vec<Topic>) -> Self {
         self.private |= !targets.is_empty();
         self.audience = targets;
+        self
+    }
+
+    /// The update as a hub of this generation has to be told of it. Only hubs of `targets` know an audience; to others its
+    /// targets are further topics of a private update. Hubs of `targets` know no private updates; there the topics of one are
+    /// its targets. Either way the same grants are needed, by name.
+    #[must_use]
+    pub fn for_hub_of(mut self, generation: Generation) -> Self {
+        if generation != Generation::Targets {
+            for target in std::mem::take(&mut self.audience) {
+                if !self.topics.contains(&target) {
+                    self.topics.push(target);
+                }
+            }
+        } else if self.private && self.audience.is_empty() {
+            self.audience.clone_from(&self.topics);
+        }
         self
     }
 

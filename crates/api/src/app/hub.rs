@@ -7,6 +7,7 @@ use axum::Router;
 use http::HeaderValue;
 use petasos_client::Publisher as Client;
 use petasos_client::token::{Credential, Secret};
+use petasos_protocol::compat::Generation;
 use petasos_protocol::{HubUrl, link};
 
 #[cfg(feature = "embedded-hub")]
@@ -58,8 +59,8 @@ impl Hubs {
         if !own.iter().any(|hub| hub.name == DEFAULT_HUB) {
             list.push(HubLink::start(target, subscribe_url, place)?);
         }
-        for NamedHub { name, url, subscribe_url, credential } in named {
-            list.push(HubLink::remote(name, &url, subscribe_url, credential)?);
+        for NamedHub { name, url, subscribe_url, credential, generation } in named {
+            list.push(HubLink::remote(name, &url, subscribe_url, credential, generation)?);
         }
         for OwnHub { name, client, subscribe_url } in own {
             let url = HubUrl::parse(&subscribe_url)
@@ -106,8 +107,8 @@ impl HubLink {
                 let transport = transport.unwrap_or_else(|| format!("file:./data/{}-history", place.app));
                 embedded(subscribe_url, secret.as_deref(), &transport, place)
             }
-            Target::Remote { url, credential } => {
-                Self::remote(DEFAULT_HUB.to_owned(), &url, subscribe_url, credential)
+            Target::Remote { url, credential, generation } => {
+                Self::remote(DEFAULT_HUB.to_owned(), &url, subscribe_url, credential, generation)
             }
         }
     }
@@ -117,12 +118,13 @@ impl HubLink {
         url: &HubUrl,
         subscribe_url: Option<HubUrl>,
         credential: Credential,
+        generation: Generation,
     ) -> Result<Self> {
         let public = subscribe_url.unwrap_or_else(|| url.clone());
         // Tokens name the hub as the world knows it, and as we reach it.
         let audience = [public.as_str(), url.as_str()];
         let client = Client::new(url.as_str(), credential, &audience);
-        let client = client.map_err(|error| Error::Hub(error.to_string()))?;
+        let client = client.map_err(|error| Error::Hub(error.to_string()))?.to_hub_of(generation);
         Ok(Self { name, url: public, kind: Kind::Remote(Arc::new(HttpPublisher::new(client))) })
     }
 

@@ -1,7 +1,8 @@
-//! The three variables that say which hub an API uses.
+//! The variables that say which hub an API uses, and how it is spoken to.
 
 use petasos_client::token::Credential;
 use petasos_protocol::HubUrl;
+use petasos_protocol::compat::Generation;
 
 use super::plan::DEFAULT_HUB;
 use crate::error::Error;
@@ -13,7 +14,7 @@ pub(crate) enum Target {
     /// Updates are kept where `transport` says.
     Embedded { secret: Option<String>, transport: Option<String> },
     /// To another hub, over HTTP.
-    Remote { url: HubUrl, credential: Credential },
+    Remote { url: HubUrl, credential: Credential, generation: Generation },
 }
 
 /// What the variables say.
@@ -33,6 +34,7 @@ pub(crate) struct NamedHub {
     pub(crate) url: HubUrl,
     pub(crate) subscribe_url: Option<HubUrl>,
     pub(crate) credential: Credential,
+    pub(crate) generation: Generation,
 }
 
 impl LiveConfig {
@@ -44,7 +46,14 @@ impl LiveConfig {
         let get =
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let secret = get(SECRET);
+        let generation = generation(PROTOCOL, get(PROTOCOL))?;
         let target = match get(PUBLISH) {
+            None if generation != Generation::Current => {
+                let problem = format!(
+                    "the hub inside the program speaks 1.0 to its own program; for another one set {PUBLISH} too"
+                );
+                return Err(Error::variable(PROTOCOL, problem, "1.0"));
+            }
             None => Target::Embedded {
                 secret: secret.map(embedded_secret).transpose()?,
                 transport: get(TRANSPORT),
@@ -58,7 +67,7 @@ impl LiveConfig {
                         SECRET_EXAMPLE,
                     )
                 })?;
-                Target::Remote { url, credential: credential(&secret)? }
+                Target::Remote { url, credential: credential(generation, &secret)?, generation }
             }
         };
         let subscribe_url = get(SUBSCRIBE).map(|url| hub_url(SUBSCRIBE, &url)).transpose()?;
@@ -89,12 +98,15 @@ impl NamedHub {
         let (publish, url) = needed("PUBLISH_URL", HUB_EXAMPLE)?;
         let (secret_name, secret) = needed("JWT_SECRET", SECRET_EXAMPLE)?;
         let subscribe = variable("SUBSCRIBE_URL");
+        let protocol = variable("PROTOCOL");
+        let generation = generation(&protocol, get(&protocol))?;
         Ok(Self {
             name: name.to_owned(),
             url: hub_url(&publish, &url)?,
             subscribe_url: get(&subscribe).map(|url| hub_url(&subscribe, &url)).transpose()?,
-            credential: Credential::parse(&secret)
+            credential: Credential::parse_for(generation, &secret)
                 .map_err(|error| Error::variable(secret_name, error.to_string(), SECRET_EXAMPLE))?,
+            generation,
         })
     }
 }
@@ -103,12 +115,19 @@ fn hub_url(variable: &str, value: &str) -> Result<HubUrl, Error> {
     HubUrl::parse(value).map_err(|error| Error::variable(variable, error.to_string(), HUB_EXAMPLE))
 }
 
-fn credential(secret: &str) -> Result<Credential, Error> {
-    Credential::parse(secret).map_err(|error| Error::variable(SECRET, error.to_string(), SECRET_EXAMPLE))
+/// The generation of the protocol that a hub speaks; 1.0 if nothing is said.
+fn generation(variable: &str, value: Option<String>) -> Result<Generation, Error> {
+    let parsed = value.map_or(Ok(Generation::Current), |value| value.parse::<Generation>());
+    parsed.map_err(|error| Error::variable(variable, error.to_string(), "selectors"))
+}
+
+fn credential(generation: Generation, secret: &str) -> Result<Credential, Error> {
+    Credential::parse_for(generation, secret)
+        .map_err(|error| Error::variable(SECRET, error.to_string(), SECRET_EXAMPLE))
 }
 
 fn embedded_secret(secret: String) -> Result<String, Error> {
-    match credential(&secret)? {
+    match credential(Generation::Current, &secret)? {
         Credential::Secret(_) => Ok(secret),
         _ => {
             let problem =
@@ -122,6 +141,7 @@ fn embedded_secret(secret: String) -> Result<String, Error> {
 pub(crate) const TRANSPORT: &str = "MERCURE_TRANSPORT_URL";
 const HUBS: &str = "MERCURE_HUBS";
 const HUB_EXAMPLE: &str = "https://example.com/.well-known/mercure";
+const PROTOCOL: &str = "MERCURE_PROTOCOL";
 const PUBLISH: &str = "MERCURE_PUBLISH_URL";
 const SUBSCRIBE: &str = "MERCURE_SUBSCRIBE_URL";
 const SECRET: &str = "MERCURE_JWT_SECRET";
@@ -169,6 +189,27 @@ mod tests {
             .unwrap();
             assert!(matches!(config.target, Target::Remote { .. }));
         }
+    }
+
+    #[test]
+    fn a_hub_may_speak_an_earlier_generation_and_have_a_short_secret_then() {
+        let url = ("MERCURE_PUBLISH_URL", "http://h/.well-known/mercure");
+        let (secret, protocol) = (("MERCURE_JWT_SECRET", "!ChangeMe!"), "MERCURE_PROTOCOL");
+        for (name, expected) in [("selectors", Generation::Selectors), ("targets", Generation::Targets)] {
+            let target = read(&[url, secret, (protocol, name)]).unwrap().target;
+            assert!(matches!(target, Target::Remote { generation, .. } if generation == expected));
+        }
+        assert!(read(&[url, secret, (protocol, "1.0")]).unwrap_err().starts_with("MERCURE_JWT_SECRET"));
+        for wrong in [&[url, secret, (protocol, "0.9")][..], &[(protocol, "targets")]] {
+            assert!(read(wrong).unwrap_err().starts_with(protocol));
+        }
+        let named = [
+            ("MERCURE_HUBS", "old"),
+            ("MERCURE_HUBS_OLD_PUBLISH_URL", url.1),
+            ("MERCURE_HUBS_OLD_JWT_SECRET", secret.1),
+            ("MERCURE_HUBS_OLD_PROTOCOL", "targets"),
+        ];
+        assert_eq!(read(&named).unwrap().named[0].generation, Generation::Targets);
     }
 
     #[test]
