@@ -1,6 +1,6 @@
 //! The bookshop on database servers: every way to change a row, and more than one shop on one database.
 
-use petasos_testkit::{Postgres, Process, Stream, http};
+use petasos_testkit::{MariaDb, Postgres, Process, Stream, http};
 use petasos_tests::Bookshop;
 use serde_json::{Value, json};
 
@@ -91,6 +91,11 @@ fn on_postgresql_every_way_to_change_a_row_reaches_subscribers() {
     every_way_to_change_a_row_reaches_subscribers(&Postgres::shared().database().unwrap());
 }
 
+#[test]
+fn on_mariadb_every_way_to_change_a_row_reaches_subscribers() {
+    every_way_to_change_a_row_reaches_subscribers(&MariaDb::shared().database().unwrap());
+}
+
 /// Both directions, because nobody knows which of them leads.
 fn one_relays_and_the_other_takes_over(chain: &Chain) {
     let (mut one, mut two) = (chain.shop(), chain.shop());
@@ -109,4 +114,9 @@ fn one_relays_and_the_other_takes_over(chain: &Chain) {
 #[test]
 fn of_two_shops_on_one_postgresql_one_relays_and_the_other_takes_over_when_it_is_killed() {
     one_relays_and_the_other_takes_over(&Chain::new(Postgres::shared().database().unwrap()));
+}
+
+#[test]
+fn of_two_shops_on_one_mariadb_one_relays_and_the_other_takes_over_when_it_is_killed() {
+    one_relays_and_the_other_takes_over(&Chain::new(MariaDb::shared().database().unwrap()));
 }

@@ -16,12 +16,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("petasos-hub", &["petasos-protocol"]),
     ("petasos-client", &["petasos-protocol"]),
     ("petasos", &["petasos-changes", "petasos-client", "petasos-derive", "petasos-hub", "petasos-protocol"]),
-    ("petasos-cli", &["petasos-client", "petasos-hub", "petasos-protocol"]),
+    ("petasos-cli", &["petasos-changes", "petasos-client", "petasos-hub", "petasos-protocol"]),
     ("petasos-testkit", &[]),
     ("bookshop", &["petasos"]),
     ("petasos-conformance", &["petasos-testkit"]),
     ("petasos-tests", &["petasos-testkit"]),
-    ("petasos-benches", &["petasos-client", "petasos-hub", "petasos-protocol"]),
+    ("petasos-benches", &["petasos", "petasos-client", "petasos-hub", "petasos-protocol", "petasos-testkit"]),
     ("xtask", &[]),
 ];
 

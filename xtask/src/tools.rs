@@ -12,6 +12,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("curl", "curl"),
+    ("mariadbd", "mariadb-server"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("python3", "python3-venv"),

@@ -1,7 +1,7 @@
 //! What differs between databases in the statements that all of them understand.
 
 use sea_orm::DbBackend;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 use sha2::{Digest, Sha256};
 
 /// A database's way of writing SQL.
@@ -10,7 +10,7 @@ pub(crate) enum Dialect {
     Sqlite,
     #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "the feature is off"))]
     Postgres,
-    #[allow(dead_code, reason = "its driver is not there yet")]
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the feature is off"))]
     Mysql,
 }
 
@@ -59,7 +59,7 @@ impl Dialect {
 }
 
 /// Sixteen hexadecimal digits that stand for a text.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }

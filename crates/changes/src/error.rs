@@ -8,7 +8,7 @@ use sea_orm::DbErr;
 pub enum Error {
     /// The database is of a kind whose changes cannot be noticed.
     #[error(
-        "changes of {0} cannot be noticed by this program; DATABASE_URL must name an SQLite database, or the program must be built with the feature `postgres` of `petasos`"
+        "changes of {0} cannot be noticed by this program; DATABASE_URL must name an SQLite database, or the program must be built with the feature `postgres` or `mysql` of `petasos`"
     )]
     Unsupported(String),
     /// The server is too old.

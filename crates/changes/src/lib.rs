@@ -39,6 +39,8 @@ mod error;
 pub use error::Error;
 mod merge;
 pub use merge::{Merged, merge};
+#[cfg(feature = "mysql")]
+mod mysql;
 mod outbox;
 pub use outbox::{Outbox, Waker};
 #[cfg(feature = "postgres")]

@@ -1,4 +1,4 @@
-//! The `petasos` command: run a hub, mint tokens, publish, subscribe, complete in shells.
+//! The `petasos` command: run a hub, mint tokens, publish, subscribe, mend an outbox, complete in shells.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 mod config;
-use commands::{completions, history, hub, publish, subscribe, token};
+use commands::{completions, history, hub, outbox, publish, subscribe, token};
 
 /// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.
 #[derive(Debug, Parser)]
@@ -24,6 +24,7 @@ enum Command {
     Completions(completions::Args),
     History(history::Args),
     Hub(Box<hub::Args>),
+    Outbox(outbox::Args),
     Publish(publish::Args),
     Subscribe(subscribe::Args),
     Token(token::Args),
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::History(args) => history::run(&args),
         Command::Hub(args) => hub::run(*args).await,
+        Command::Outbox(args) => outbox::run(args).await,
         Command::Publish(args) => publish::run(args).await,
         Command::Subscribe(args) => subscribe::run(args).await,
         Command::Token(args) => token::run(&args),

@@ -232,7 +232,7 @@ mod tests {
             ("mercure(data = \"@=\")", "an expression is needed here"),
             (
                 "mercure(owners = [\"a\"])",
-                "unknown option; `mercure` has `targets`, `private`, `topics`, `data`, `id`, `type`, `retry`, `view`, `hub`, `on`, `async`, `with`",
+                "unknown option; `mercure` has `targets`, `private`, `topics`, `data`, `id`, `type`, `retry`, `view`, `hub`, `on`, `async`, `with`, `bulk`",
             ),
             ("mercure(private, private)", "`private` is given twice"),
             ("mercure(private = \"yes\")", "this is true, false, or an expression"),

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitStr, Path, Token, Type};
+use syn::{Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Path, Token, Type};
 
 use crate::expression;
 
@@ -79,6 +79,7 @@ impl Mercure {
         }
         let setting = match *known {
             "private" | "async" => flag(meta)?,
+            "bulk" => bulk(meta)?,
             "retry" => number_or_expression(meta)?,
             "targets" | "topics" | "hub" => texts(meta)?,
             "on" => operations(meta)?,
@@ -135,6 +136,15 @@ fn number_or_expression(meta: &ParseNestedMeta<'_>) -> syn::Result<TokenStream> 
         }
         Lit::Str(text) => marked(&text, "a number of milliseconds"),
         other => Err(syn::Error::new_spanned(other, "this is a number of milliseconds")),
+    }
+}
+
+/// How many rows may change at once before the collection is announced instead.
+fn bulk(meta: &ParseNestedMeta<'_>) -> syn::Result<TokenStream> {
+    let number: LitInt = meta.value()?.parse()?;
+    match number.base10_parse::<u64>()? {
+        0 => Err(syn::Error::new(number.span(), "`bulk` is a number of rows, at least 1")),
+        rows => Ok(quote! { ::petasos::live::Setting::Number(#rows) }),
     }
 }
 
@@ -196,5 +206,7 @@ fn operations(meta: &ParseNestedMeta<'_>) -> syn::Result<TokenStream> {
     Ok(quote! { ::petasos::live::Setting::List(&[#(#names),*]) })
 }
 
-const OPTIONS: [&str; 12] =
-    ["targets", "private", "topics", "data", "id", "type", "retry", "view", "hub", "on", "async", "with"];
+const OPTIONS: [&str; 13] = [
+    "targets", "private", "topics", "data", "id", "type", "retry", "view", "hub", "on", "async", "with",
+    "bulk",
+];

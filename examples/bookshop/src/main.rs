@@ -57,6 +57,7 @@ async fn open() -> anyhow::Result<()> {
 fn welcome(server: &Server, place: &database::Place, stocked: bool) -> String {
     let (url, hub) = (server.url(), server.hub_url());
     let database = &place.name;
+    let metrics = server.metrics_url().map_or_else(String::new, |url| format!("  metrics   {url}\n"));
     let stocked = if stocked { " (new, with a dozen books)" } else { "" };
     let sql = place.file.as_ref().map(|file| {
         format!("  sqlite3 {file} \"UPDATE book SET price_cents = price_cents + 50 WHERE id = 1\"\n")
@@ -66,7 +67,8 @@ fn welcome(server: &Server, place: &database::Place, stocked: bool) -> String {
            page      {url}/\n  \
            API       {url}/books\n  \
            hub       {hub}\n  \
-           database  {database}{stocked}\n\n\
+           database  {database}{stocked}\n\
+         {metrics}\n\
          Open the page in two tabs, then try this in another terminal:\n\n  \
            curl -X PATCH {url}/books/1 -H 'Content-Type: application/merge-patch+json' -d '{{\"title\":\"Dune, by curl\"}}'\n\
          {sql}  \

@@ -9,6 +9,8 @@ use crate::live::LiveConfig;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// Where operators ask; nowhere unless it is said.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) database_url: Option<String>,
     pub(crate) public_url: Option<String>,
     pub(crate) origins: Vec<String>,
@@ -26,7 +28,8 @@ impl Config {
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let origins = get("PETASOS_CORS_ORIGINS").unwrap_or_default();
         Ok(Self {
-            listen: get(LISTEN).map_or(Ok(DEFAULT_LISTEN), |value| listen(&value))?,
+            listen: get(LISTEN).map_or(Ok(DEFAULT_LISTEN), |value| address(LISTEN, &value))?,
+            admin: get(ADMIN).map(|value| address(ADMIN, &value)).transpose()?,
             database_url: get("DATABASE_URL"),
             public_url: get(PUBLIC).map(|value| public_url(&value)).transpose()?,
             origins: origins
@@ -40,9 +43,9 @@ impl Config {
     }
 }
 
-fn listen(value: &str) -> Result<SocketAddr> {
+fn address(name: &'static str, value: &str) -> Result<SocketAddr> {
     value.parse().map_err(|_| {
-        Error::variable(LISTEN, format!("{value:?} is not an address and a port"), "127.0.0.1:8000")
+        Error::variable(name, format!("{value:?} is not an address and a port"), "127.0.0.1:8000")
     })
 }
 
@@ -61,6 +64,7 @@ fn public_url(value: &str) -> Result<String> {
 
 const DEFAULT_COOKIE: &str = "__Secure-mercure_access_token";
 const LISTEN: &str = "PETASOS_LISTEN";
+const ADMIN: &str = "PETASOS_ADMIN_LISTEN";
 const PUBLIC: &str = "PETASOS_PUBLIC_URL";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 
@@ -79,7 +83,12 @@ mod tests {
     fn everything_has_a_default() {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
-        assert!(config.database_url.is_none() && config.public_url.is_none() && config.origins.is_empty());
+        assert!(
+            config.admin.is_none()
+                && config.database_url.is_none()
+                && config.public_url.is_none()
+                && config.origins.is_empty()
+        );
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub(crate) async fn connect(url: Option<&str>, name: &str) -> Result<DatabaseCon
         "postgres" | "postgresql" => {
             options.max_connections(CONNECTIONS);
         }
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => {
+            options.max_connections(CONNECTIONS);
+        }
         other => return Err(failed(unsupported(other))),
     }
     Database::connect(options).await.map_err(|error| failed(error.to_string()))
@@ -46,7 +50,8 @@ fn sqlite(options: &mut ConnectOptions) {
 fn unsupported(scheme: &str) -> String {
     let feature = match scheme {
         "postgres" | "postgresql" => "postgres",
-        _ => return "it begins neither with sqlite: nor with postgres:".to_owned(),
+        "mysql" | "mariadb" => "mysql",
+        _ => return "it begins neither with sqlite:, nor with postgres: or mysql:".to_owned(),
     };
     format!("this program was built without the feature `{feature}` of `petasos`")
 }
@@ -76,7 +81,7 @@ fn shown(url: &str) -> String {
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to a server.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 const CONNECTIONS: u32 = 16;
 
 #[cfg(test)]

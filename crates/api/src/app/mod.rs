@@ -12,6 +12,7 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+mod admin;
 mod config;
 use config::Config;
 mod database;
@@ -43,10 +44,12 @@ pub struct App {
     current_user: Option<CurrentUser>,
     token_path: Option<String>,
     token_lifetime: Duration,
+    /// Somebody else creates the outbox and its triggers.
+    migrated: bool,
 }
 
 impl App {
-    /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`,
+    /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`, `PETASOS_ADMIN_LISTEN`,
     /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`,
     /// `MERCURE_TRANSPORT_URL`, `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
     ///
@@ -74,6 +77,7 @@ impl App {
             current_user: None,
             token_path: None,
             token_lifetime: TOKEN_LIFETIME,
+            migrated: false,
         })
     }
 
@@ -173,6 +177,26 @@ impl App {
         Ok(db)
     }
 
+    /// The SQL that is missing in the database, for a migration tool: statements that create the outbox and the triggers of
+    /// the live resources, and drop those that are not needed any more. Nothing if everything is in place.
+    ///
+    /// # Errors
+    /// [`crate::Error`] if the database cannot be opened, or a table cannot be watched.
+    pub async fn migration(&mut self) -> Result<Vec<String>> {
+        let db = self.connect().await?;
+        Ok(Outbox::plan(&db, &self.watched()).await?)
+    }
+
+    /// Changes nothing in the database at the start, and refuses to start if [`App::migration`] has anything to say.
+    pub fn migrated(mut self) -> Self {
+        self.migrated = true;
+        self
+    }
+
+    fn watched(&self) -> Vec<petasos_changes::Table> {
+        self.resources.iter().filter(|resource| resource.info().live).map(|live| live.table()).collect()
+    }
+
     /// Starts the application on the address that it is configured for, and serves it until Ctrl-C or SIGTERM.
     ///
     /// # Errors
@@ -190,8 +214,9 @@ impl App {
         let address =
             listener.local_addr().map_err(|error| crate::Error::listen(self.config.listen, &error))?;
         let base = self.config.public_url.take().unwrap_or_else(|| format!("http://{address}"));
+        let admin = self.config.admin.map(server::listen_for_operators).transpose()?;
         let started = self.start(base).await?;
-        Ok(Server::new(listener, started))
+        Ok(Server::new(listener, admin, started))
     }
 
     /// Starts the application for a server of one's own. `base` is the public URL of the root of its origin.
@@ -205,6 +230,7 @@ impl App {
 
     async fn start(mut self, base: String) -> Result<Started> {
         let db = self.connect().await?;
+        let tables = self.watched();
         let place = Place {
             app: &self.name,
             base: &base,
@@ -235,14 +261,17 @@ impl App {
                 (resource.table().id(), LiveResource { resource: Arc::clone(resource), plan })
             })
             .collect();
-        let tables: Vec<_> =
-            self.resources.iter().filter(|resource| resource.info().live).map(|live| live.table()).collect();
-        let outbox = Outbox::install(&db, &tables).await?;
+        let outbox = if self.migrated {
+            Outbox::check(&db, &tables).await
+        } else {
+            Outbox::install(&db, &tables).await
+        };
+        let outbox = Arc::new(outbox?);
         let waker = outbox.waker();
         let (stop, stopped) = watch::channel(false);
         let waiters = Arc::new(Waiters::default());
         let relay = Relay {
-            outbox,
+            outbox: Arc::clone(&outbox),
             renderer: Renderer { db: db.clone(), base: base.clone(), scope },
             resources: live,
             publishers: hubs.publishers(),
@@ -264,7 +293,7 @@ impl App {
             page: self.page,
         };
         let router = http::router(Arc::new(api), self.routes);
-        Ok(Started { base, router, hubs, relay, stop })
+        Ok(Started { outbox, base, router, hubs, relay, stop })
     }
 }
 
@@ -311,6 +340,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// An application that works but is not served yet.
 pub(crate) struct Started {
+    outbox: Arc<Outbox>,
     base: String,
     router: Router,
     hubs: Arc<Hubs>,

@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
+use petasos_changes::Outbox;
 use tokio::net::TcpListener;
 
 use super::Started;
@@ -13,12 +15,14 @@ use crate::error::{Error, Result};
 #[must_use]
 pub struct Server {
     listener: TcpListener,
+    /// For operators.
+    admin: Option<TcpListener>,
     started: Started,
 }
 
 impl Server {
-    pub(crate) fn new(listener: TcpListener, started: Started) -> Self {
-        Self { listener, started }
+    pub(crate) fn new(listener: TcpListener, admin: Option<TcpListener>, started: Started) -> Self {
+        Self { listener, admin, started }
     }
 
     /// The public URL of the API: the root of its origin, without a final slash.
@@ -31,6 +35,13 @@ impl Server {
     #[must_use]
     pub fn hub_url(&self) -> &str {
         self.started.hub_url().as_str()
+    }
+
+    /// Where operators find `/metrics`, if `PETASOS_ADMIN_LISTEN` says so.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let address = self.admin.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{address}/metrics"))
     }
 
     /// Changes the router: adds layers or routes around everything.
@@ -52,8 +63,12 @@ impl Server {
     /// # Errors
     /// [`Error::Serve`] if the listener breaks.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let Started { router, hubs, relay, stop, .. } = self.started;
+        let Started { router, hubs, relay, stop, outbox, .. } = self.started;
+        let admin = self.admin.map(|listener| tokio::spawn(serve_operators(listener, outbox)));
         let served = serve(self.listener, hubs.default_hub(), router, shutdown).await.map_err(Error::Serve);
+        if let Some(admin) = admin {
+            admin.abort();
+        }
         stop.send_replace(true);
         if let Err(error) = relay.await {
             tracing::error!(%error, "the relay ended by a panic");
@@ -83,6 +98,23 @@ async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+async fn serve_operators(listener: TcpListener, outbox: Arc<Outbox>) {
+    if let Err(error) = axum::serve(listener, super::admin::router(outbox)).await {
+        tracing::error!(%error, "operators are not served any more");
+    }
+}
+
+/// Takes the address for operators.
+pub(crate) fn listen_for_operators(address: SocketAddr) -> Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    listener.map_err(|error| {
+        Error::variable("PETASOS_ADMIN_LISTEN", format!("{address}: {error}"), "127.0.0.1:8001")
+    })
 }
 
 /// Takes the address; a clear error if another program has it.

@@ -8,12 +8,14 @@
 //! | `mercure = "object.owners"` | an expression over the row: a boolean, targets, or a map of options |
 //! | `mercure(private, topics = ["@=iri(object)"], on = [create])` | options; a text that begins with `@=` is an expression |
 //! | `mercure(with = Model::options)` | a function from the row and the [`Operation`] to [`Options`] |
+//! | `mercure(bulk = 1000)` | beyond this number of changes at once, one update on the collection's IRI stands for all of them |
 //!
 //! Expressions are [CEL](https://cel.dev) over `object`, the whole row by the names of its fields, with `iri(x)`, which
 //! makes the topic of `object` or of a path, and `escape(x)`, which makes a path segment of a value.
 
 mod authorizer;
 pub(crate) use authorizer::{Authorizer, CurrentUser, Denied, HubKey, UserSettings};
+mod bulk;
 mod config;
 #[cfg(feature = "embedded-hub")]
 pub(crate) use config::TRANSPORT;

@@ -195,6 +195,11 @@ impl Options {
         Ok(())
     }
 
+    /// The same audience, hubs and type for the collection as a whole.
+    pub(crate) fn of_collection(&self) -> Self {
+        Self { topics: Vec::new(), data: None, id: None, view: None, ..self.clone() }
+    }
+
     /// Whether a change of this kind is published.
     pub(crate) fn publishes(&self, operation: Operation) -> bool {
         !self.silent && self.on.as_ref().is_none_or(|on| on.contains(&operation))

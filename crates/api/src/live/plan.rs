@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) has_own_topic: bool,
     /// What everybody may know is not behind a token.
     pub(crate) is_public: bool,
+    /// More rows than this are announced as one change of the collection.
+    bulk: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Plan {
             hubs: None,
             has_own_topic: false,
             is_public: false,
+            bulk: None,
         };
         if let Some((_, Setting::Text(source))) = setup.options().iter().find(|(name, _)| name.is_empty()) {
             let refused = |problem| format!("`mercure = {source:?}` cannot be used: {problem}");
@@ -70,6 +73,10 @@ impl Plan {
         }
         let mut members = Vec::new();
         for (name, setting) in setup.options() {
+            if let (&"bulk", Setting::Number(rows)) = (name, setting) {
+                plan.bulk = Some(usize::try_from(*rows).unwrap_or(usize::MAX));
+                continue;
+            }
             let refused = |problem| format!("`mercure({name} = ...)` cannot be used: {problem}");
             members.push((*name, read(*setting, fields, scope).map_err(refused)?));
         }
@@ -85,6 +92,11 @@ impl Plan {
             ["targets", "private"].iter().all(|name| !members.iter().any(|(other, _)| other == name));
         let all_fixed =
             members.iter().all(|(_, parts)| parts.iter().all(|part| matches!(part, Member::Fixed(_))));
+        if plan.bulk.is_some() && !all_fixed {
+            return Err(
+                "`mercure(bulk = ...)` cannot be used: the other options differ from row to row".to_owned()
+            );
+        }
         plan.rule = if all_fixed { Rule::Fixed(Box::new(fixed)) } else { Rule::Members(members) };
         Ok(plan)
     }
@@ -111,6 +123,14 @@ impl Plan {
                 }
                 Options::read_members(values).map_err(|problem| format!("the options of the row: {problem}"))
             }
+        }
+    }
+
+    /// How many rows may change at once before their collection is announced instead, and how it is published then.
+    pub(crate) fn bulk(&self) -> Option<(usize, Options)> {
+        match (&self.rule, self.bulk) {
+            (Rule::Fixed(options), Some(rows)) => Some((rows, options.of_collection())),
+            _ => None,
         }
     }
 
@@ -285,6 +305,11 @@ mod tests {
         let row = plan(&[("", Text("{'hub': object.owner, 'async': false}"))]).unwrap();
         assert!(row.hubs.is_none() && row.may_wait && row.has_own_topic);
         assert!(!plan(&[("topics", List(&["@=object.owner"]))]).unwrap().has_own_topic);
+        let bulk = plan(&[("bulk", Setting::Number(9)), ("targets", List(&["a"])), ("topics", List(&["b"]))])
+            .unwrap();
+        assert_eq!(bulk.bulk(), Some((9, Options::new().targets(["a"]))));
+        let said = plan(&[("bulk", Setting::Number(9)), ("topics", Text("@=object.owner"))]).unwrap_err();
+        assert!(said.contains("differ from row to row"), "{said}");
         assert!(!plan(&[("on", List(&["create"]))]).unwrap().may_publish(Operation::Delete));
     }
 }

@@ -7,9 +7,10 @@
 //! - a change that can never be published does not hold back the others.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use petasos_changes::{Merged, Outbox, merge};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -19,11 +20,11 @@ use super::plan::Plan;
 use super::render::{Outgoing, Rendered, Renderer};
 use super::wait::{Outcome, Waiters, Waiting};
 use super::{PublishFailure, Publisher};
-use crate::resource::ErasedResource;
+use crate::resource::{ErasedResource, LiveRow};
 
 /// Takes changes from the outbox and publishes them.
 pub(crate) struct Relay {
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) renderer: Renderer,
     /// By table.
     pub(crate) resources: HashMap<String, LiveResource>,
@@ -44,7 +45,7 @@ pub(crate) struct LiveResource {
 
 /// Why a round ended early.
 #[derive(Debug, thiserror::Error)]
-enum Interrupted {
+pub(super) enum Interrupted {
     #[error(transparent)]
     Outbox(#[from] petasos_changes::Error),
     #[error("another process has taken over")]
@@ -96,25 +97,43 @@ impl Relay {
             self.follow(&mut waiting).await?;
             return Ok(());
         }
-        let mut led = Instant::now();
-        let mut done = Vec::new();
         let batch = self.outbox.batch(BATCH).await?;
         let is_last = batch.len() < BATCH;
-        for row in merge(batch) {
+        let waiting = Mutex::new(waiting);
+        let rows = self.announce_collections(merge(batch), is_last, &waiting).await?;
+        // In order while it can keep up. Behind a backlog, several rows are on their way at once, but never two changes of one.
+        let width = if is_last { 1 } else { WIDTH };
+        self.deal_with(&rows, width, &waiting).await?;
+        if is_last {
+            lock(&waiting).dealt_with();
+        }
+        Ok(())
+    }
+
+    async fn deal_with(
+        &self,
+        rows: &[Merged],
+        width: usize,
+        waiting: &Mutex<Waiting<'_>>,
+    ) -> Result<(), Interrupted> {
+        let (mut led, mut done) = (Instant::now(), Vec::new());
+        let loaded = self.load(rows).await;
+        let attempts: Vec<_> =
+            rows.iter().zip(loaded).map(|(row, loaded)| self.attempt(row, loaded, waiting)).collect();
+        let mut attempts = stream::iter(attempts).buffered(width);
+        for row in rows {
             if led.elapsed() > CHECK {
                 self.outbox.acknowledge(&std::mem::take(&mut done)).await?;
                 self.keep_lead().await?;
                 led = Instant::now();
             }
-            if self.relay(&row, &mut waiting).await? {
-                done.extend(row.seqs);
+            let Some(attempt) = attempts.next().await else { break };
+            match attempt? {
+                Ok(()) => done.extend(&row.seqs),
+                Err(reason) => self.set_aside(row, &reason, waiting).await?,
             }
         }
-        self.outbox.acknowledge(&done).await?;
-        if is_last {
-            waiting.dealt_with();
-        }
-        Ok(())
+        Ok(self.outbox.acknowledge(&done).await?)
     }
 
     /// Another process relays; it may end at any time. What has left the outbox it has dealt with.
@@ -136,48 +155,57 @@ impl Relay {
         Ok(())
     }
 
-    fn id_of(&self, row: &Merged) -> Option<String> {
+    pub(super) fn id_of(&self, row: &Merged) -> Option<String> {
         self.resources.get(&row.table)?.resource.changed_id(&row.key)
     }
 
-    /// Deals with one row; `false` if it was set aside.
-    async fn relay(&self, row: &Merged, waiting: &mut Waiting<'_>) -> Result<bool, Interrupted> {
+    /// Publishes what one row comes to; the inner error is why that can never be done.
+    async fn attempt(
+        &self,
+        row: &Merged,
+        loaded: Option<LiveRow<'_>>,
+        waiting: &Mutex<Waiting<'_>>,
+    ) -> Result<Result<(), String>, Interrupted> {
         let id = self.id_of(row).unwrap_or_default();
-        let reason = match self.render(row).await {
-            Rendered::Nothing => {
-                waiting.tell(&row.table, &id, Outcome::Acknowledged);
-                return Ok(true);
-            }
-            Rendered::Broken(reason) | Rendered::Later(reason) => reason,
+        match self.render(row, loaded).await {
+            Rendered::Nothing => {}
+            Rendered::Broken(reason) | Rendered::Later(reason) => return Ok(Err(reason)),
             Rendered::Update(outgoing) => {
                 if !outgoing.within_request {
-                    waiting.tell(&row.table, &id, Outcome::Pending);
+                    lock(waiting).tell(&row.table, &id, Outcome::Pending);
                 }
-                match self.publish(&outgoing).await? {
-                    Ok(()) => {
-                        waiting.tell(&row.table, &id, Outcome::Acknowledged);
-                        return Ok(true);
-                    }
-                    Err(reason) => reason,
+                if let Err(reason) = self.publish(&outgoing).await? {
+                    return Ok(Err(reason));
                 }
             }
-        };
+        }
+        lock(waiting).tell(&row.table, &id, Outcome::Acknowledged);
+        Ok(Ok(()))
+    }
+
+    async fn set_aside(
+        &self,
+        row: &Merged,
+        reason: &str,
+        waiting: &Mutex<Waiting<'_>>,
+    ) -> Result<(), Interrupted> {
         tracing::warn!(table = row.table, key = ?row.key, reason, "a change was set aside");
         for seq in &row.seqs {
-            self.outbox.set_aside(*seq, &reason).await?;
+            self.outbox.set_aside(*seq, reason).await?;
         }
-        waiting.tell(&row.table, &id, Outcome::SetAside);
-        Ok(false)
+        let id = self.id_of(row).unwrap_or_default();
+        lock(waiting).tell(&row.table, &id, Outcome::SetAside);
+        Ok(())
     }
 
     /// Renders a row. A busy database is waited for.
-    async fn render(&self, row: &Merged) -> Rendered {
+    async fn render(&self, row: &Merged, mut loaded: Option<LiveRow<'_>>) -> Rendered {
         let Some(LiveResource { resource, plan }) = self.resources.get(&row.table) else {
             return Rendered::Broken(format!("no resource is made of the table {:?}", row.table));
         };
         loop {
             let id = event_id(self.outbox.instance(), row.last_seq()).urn().to_string();
-            match self.renderer.render(&**resource, plan, row, id).await {
+            match self.renderer.render(&**resource, plan, row, loaded.take(), id).await {
                 Rendered::Later(reason) => {
                     tracing::debug!(reason, "a row cannot be read yet");
                     tokio::time::sleep(self.pause).await;
@@ -188,7 +216,7 @@ impl Relay {
     }
 
     /// Publishes to each hub that gets the update; the inner error is a refusal.
-    async fn publish(&self, outgoing: &Outgoing) -> Result<Result<(), String>, Interrupted> {
+    pub(super) async fn publish(&self, outgoing: &Outgoing) -> Result<Result<(), String>, Interrupted> {
         for name in &outgoing.hubs {
             let Some(publisher) = self.publishers.get(name) else {
                 let known = self.publishers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -242,14 +270,20 @@ impl Relay {
 }
 
 /// The same change always gets the same id.
-fn event_id(instance: &str, seq: i64) -> Uuid {
+pub(super) fn event_id(instance: &str, seq: i64) -> Uuid {
     let digest = Sha256::digest(format!("{instance}:{seq}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-const BATCH: usize = 256;
+pub(super) fn lock<'a, 'b>(waiting: &'a Mutex<Waiting<'b>>) -> MutexGuard<'a, Waiting<'b>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const BATCH: usize = 512;
+/// Rows that are on their way to the hub at once while there is a backlog.
+const WIDTH: usize = 64;
 /// How often a relay that has much to do makes sure that it still leads.
 const CHECK: Duration = Duration::from_secs(2);
 /// How often a relay that does not lead tries to.

@@ -47,12 +47,14 @@ pub(crate) struct Renderer {
 }
 
 impl Renderer {
-    /// Renders one row; `id` is what its event is called unless its options say otherwise.
+    /// Renders one row, which may have been loaded already; `id` is what its event is called unless its options say
+    /// otherwise.
     pub(crate) async fn render(
         &self,
         resource: &dyn ErasedResource,
         plan: &Plan,
         row: &Merged,
+        loaded: Option<LiveRow<'_>>,
         id: String,
     ) -> Rendered {
         let Some(operation) = row.operation.filter(|operation| plan.may_publish(*operation)) else {
@@ -67,7 +69,11 @@ impl Renderer {
             return broken("the key of the row is not the key of the resource".to_owned());
         };
         let iri = jsonld::iri(resource.info(), &segment);
-        let loaded = match self.load(resource, row, operation, &segment).await {
+        let loaded = match loaded {
+            Some(loaded) => Ok(Some(loaded)),
+            None => self.load(resource, row, operation, &segment).await,
+        };
+        let loaded = match loaded {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Rendered::Nothing,
             Err(StoreError::Busy(reason)) => return Rendered::Later(reason),
@@ -99,6 +105,13 @@ impl Renderer {
         let key =
             key.ok_or_else(|| StoreError::Failed(format!("{segment:?} is not a key of the resource")))?;
         resource.find_row(&self.db, key, operation).await
+    }
+
+    /// That rows of a collection have changed, too many to be named.
+    pub(crate) fn collection(&self, path: &str, options: &Options, id: String) -> Result<Outgoing, String> {
+        let data = json!({"@id": path, "@type": "hydra:Collection"}).to_string();
+        let update = form::update(options, format!("{}{path}", self.base), data, &id)?;
+        Ok(Outgoing { update, key: id, hubs: plan::hubs(options), within_request: options.within_request })
     }
 
     fn outgoing(

@@ -1,5 +1,7 @@
 //! A resource without its Rust types: what the HTTP layer and the relay work with.
 
+use std::collections::HashMap;
+
 use futures_util::future::BoxFuture;
 use petasos_changes::{Operation, Table};
 use sea_orm::{DatabaseConnection, Value as DbValue};
@@ -75,6 +77,14 @@ pub(crate) trait ErasedResource: Send + Sync {
         key: Key,
         operation: Operation,
     ) -> BoxFuture<'a, Result<Option<LiveRow<'a>>, StoreError>>;
+
+    /// The same of many rows, by the last segments of their IRIs. A row that is not among them has to be looked for by
+    /// itself: it is gone, or cannot be read.
+    fn find_rows<'a>(
+        &'a self,
+        db: &'a DatabaseConnection,
+        asked: Vec<(String, Key, Operation)>,
+    ) -> BoxFuture<'a, Result<HashMap<String, LiveRow<'a>>, StoreError>>;
 
     /// The same of a row that is gone, from its columns in the outbox.
     fn old_row(&self, old: &Map<String, Value>) -> Result<LiveRow<'_>, String>;

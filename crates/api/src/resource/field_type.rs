@@ -113,6 +113,22 @@ macro_rules! floats {
 
 floats!(f32, f64);
 
+/// Bytes are written in hexadecimal, as they stand in old rows.
+impl FieldType for Vec<u8> {
+    const RANGE: &'static str = "xsd:hexBinary";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let digits = value.as_str().filter(|text| text.is_ascii() && text.len() % 2 == 0);
+        let digits = digits.ok_or_else(|| expected("bytes in hexadecimal"))?;
+        let byte = |place: usize| u8::from_str_radix(&digits[place..place + 2], 16).ok();
+        (0..digits.len())
+            .step_by(2)
+            .map(byte)
+            .collect::<Option<_>>()
+            .ok_or_else(|| expected("bytes in hexadecimal"))
+    }
+}
+
 impl FieldType for Decimal {
     const RANGE: &'static str = "xsd:decimal";
 
@@ -212,6 +228,10 @@ mod tests {
         );
         assert_eq!(Decimal::from_json(&json!(1.5)).unwrap().to_string(), "1.5");
         assert!(Decimal::from_json(&json!("x")).is_err());
+        assert_eq!(Vec::<u8>::from_json(&json!("00ff")), Ok(vec![0, 255]));
+        for wrong in [json!("0"), json!("xx"), json!("\u{e9}"), json!([1])] {
+            assert!(Vec::<u8>::from_json(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -108,6 +108,9 @@ pub(super) fn json_of(value: &DbValue) -> Value {
         DbValue::ChronoDateTimeUtc(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTimeLocal(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTimeWithTimeZone(Some(time)) => serde_json::to_value(time),
+        DbValue::Bytes(Some(bytes)) => {
+            return bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>().into();
+        }
         other => return sea_value_to_json_value(other),
     };
     time.unwrap_or(Value::Null)

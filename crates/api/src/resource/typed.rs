@@ -1,13 +1,15 @@
 //! A resource with its Rust types, behind [`ErasedResource`].
 
+use std::collections::HashMap;
+
 use futures_util::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use petasos_changes::{Operation, Table};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait,
-    IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, Value as DbValue,
+    IntoActiveModel, ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RuntimeErr,
+    Select, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value as DbValue,
 };
 use serde_json::{Map, Value};
 
@@ -55,6 +57,32 @@ impl<E: Resource> Typed<E> {
     fn by_key(&self, key: &Key) -> Condition {
         key.iter()
             .fold(Condition::all(), |all, (place, value)| all.add(self.columns[*place].eq(value.clone())))
+    }
+
+    fn by_keys(&self, asked: &[(String, Key, Operation)]) -> Condition {
+        let single: Option<Vec<_>> =
+            asked.iter().map(|(_, key, _)| <[_; 1]>::try_from(key.clone()).ok()).collect();
+        match single.as_deref() {
+            Some([[(place, _)], ..]) => {
+                let values = single.iter().flatten().map(|[(_, value)]| value.clone());
+                Condition::all().add(self.columns[*place].is_in(values))
+            }
+            _ => asked.iter().fold(Condition::any(), |any, (_, key, _)| any.add(self.by_key(key))),
+        }
+    }
+
+    /// The row by its id, unless nobody asked for it or it cannot be read.
+    fn asked_for(
+        &self,
+        model: E::Model,
+        operations: &HashMap<String, Operation>,
+    ) -> Option<(String, LiveRow<'_>)> {
+        let key = |place: usize| (self.info.fields[place].name, json_of(&model.get(self.columns[place])));
+        let fields = self.info.fields.iter().enumerate();
+        let parts: Vec<_> = fields.filter(|(_, field)| field.key).map(|(place, _)| key(place)).collect();
+        let id = id(parts.iter().map(|(name, value)| (*name, value)));
+        let row = self.live_row(model, *operations.get(&id)?).ok()?;
+        Some((id, row))
     }
 
     fn filtered(&self, query: &ListQuery) -> Select<E> {
@@ -111,7 +139,7 @@ impl<E: Resource> Typed<E> {
                 "Something that this refers to, or that refers to this, stands in the way.",
                 REFERENCE,
             ),
-            _ if error.to_string().contains("database is locked") => StoreError::Busy(error.to_string()),
+            _ if will_work_later(error) => StoreError::Busy(error.to_string()),
             _ => StoreError::Failed(error.to_string()),
         }
     }
@@ -191,15 +219,22 @@ impl<E: Resource> ErasedResource for Typed<E> {
     fn key(&self, id: &str) -> Option<Key> {
         let keys: Vec<(usize, &FieldInfo)> =
             self.info.fields.iter().enumerate().filter(|(_, field)| field.key).collect();
-        let id = percent_decode_str(id).decode_utf8().ok()?;
+        let whole = percent_decode_str(id).decode_utf8().ok()?;
         if let [(place, field)] = keys[..] {
-            return Some(vec![(place, from_text(field, &id)?)]);
+            return Some(vec![(place, from_text(field, &whole)?)]);
         }
-        let parts: Vec<(&str, &str)> =
-            id.split(';').map(|part| part.split_once('=')).collect::<Option<_>>()?;
-        let part =
-            |field: &FieldInfo| parts.iter().find(|(name, _)| *name == field.name).map(|(_, text)| *text);
-        keys.into_iter().map(|(place, field)| Some((place, from_text(field, part(field)?)?))).collect()
+        // A text of the key may hold the sign between its parts, which is encoded then, unless the client has encoded all.
+        let is_raw = id.contains(';');
+        let parts: Vec<(&str, &str)> = if is_raw { id } else { &whole }
+            .split(';')
+            .map(|part| part.split_once('='))
+            .collect::<Option<_>>()?;
+        let read = |field: &FieldInfo| {
+            let text = parts.iter().find(|(name, _)| *name == field.name).map(|(_, text)| *text)?;
+            let decoded = if is_raw { percent_decode_str(text).decode_utf8().ok()? } else { text.into() };
+            from_text(field, &decoded)
+        };
+        keys.into_iter().map(|(place, field)| Some((place, read(field)?))).collect()
     }
 
     fn list<'a>(
@@ -236,6 +271,20 @@ impl<E: Resource> ErasedResource for Typed<E> {
             let found =
                 E::find().filter(self.by_key(&key)).one(db).await.map_err(|error| self.refused(&error))?;
             found.map(|model| self.live_row(model, operation)).transpose()
+        })
+    }
+
+    fn find_rows<'a>(
+        &'a self,
+        db: &'a DatabaseConnection,
+        asked: Vec<(String, Key, Operation)>,
+    ) -> BoxFuture<'a, Result<HashMap<String, LiveRow<'a>>, StoreError>> {
+        Box::pin(async move {
+            let models = E::find().filter(self.by_keys(&asked)).all(db).await;
+            let models = models.map_err(|error| self.refused(&error))?;
+            let operations: HashMap<String, Operation> =
+                asked.into_iter().map(|(id, _, operation)| (id, operation)).collect();
+            Ok(models.into_iter().filter_map(|model| self.asked_for(model, &operations)).collect())
         })
     }
 
@@ -321,3 +370,27 @@ const WRITE: TransactionOptions = TransactionOptions {
 
 /// Everything but the unreserved characters of RFC 3986.
 pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Whether it is not the statement's fault: too many writers, or a server that is gone for a while.
+fn will_work_later(error: &DbErr) -> bool {
+    let driver = match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => return true,
+        DbErr::Exec(RuntimeErr::SqlxError(driver)) | DbErr::Query(RuntimeErr::SqlxError(driver)) => driver,
+        _ => return false,
+    };
+    match &**driver {
+        sqlx::Error::Database(said) => {
+            let code = said.code().unwrap_or_default();
+            // Deadlocks and conflicts, no more connections, and a server that stops or starts.
+            let is_passing = ["40001", "40P01", "53300", "57P01", "57P02", "57P03"].contains(&code.as_ref());
+            is_passing || code.starts_with("08") || said.message().contains("database is locked")
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}

@@ -1,4 +1,4 @@
-//! Two entities.
+//! Entities as users write them.
 
 pub mod book {
     //! A live one.
@@ -52,6 +52,54 @@ pub mod tag {
         #[sea_orm(primary_key, auto_increment = false)]
         pub name: String,
         pub color: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A line of an order, with a key of two columns.
+pub mod line {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(table_name = "line")]
+    #[serde(rename_all = "camelCase")]
+    #[resource(mercure)]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_name = "the order")]
+        pub order: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i32,
+        #[sea_orm(column_type = "Decimal(Some((20, 4)))", nullable)]
+        pub amount: Option<Decimal>,
+        #[serde(skip)]
+        pub picture: Option<Vec<u8>>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A ticket, known by a UUID.
+pub mod ticket {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(table_name = "ticket")]
+    #[resource(mercure)]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub seat: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

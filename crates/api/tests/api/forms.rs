@@ -50,6 +50,7 @@ macro_rules! resource {
 }
 
 resource!(plain, "plain", mercure);
+resource!(massive, "massive", mercure(bulk = 100, targets = ["staff"]));
 resource!(targeted, "targeted", mercure(targets = ["a-group", "@=object.allOwners"]));
 resource!(owned, "owned", mercure = "object.allOwners.filter(owner, owner != 'staff')");
 resource!(visible, "visible", mercure = "!object.isHidden && object.dueOn == '2026-12-31'");

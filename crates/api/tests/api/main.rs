@@ -6,7 +6,29 @@ mod entities;
 #[macro_use]
 mod forms; // a resource for each form of `mercure`
 mod errors; // what clients do wrong
+mod keys; // keys of all kinds, and values of all types
 mod live; // what the program itself writes reaches subscribers
 mod mercure; // what each form publishes
+mod outbox; // many rows at once, metrics, migrations
 mod support;
 mod users; // who receives what is private
+
+// The same on private servers; a test asks its module's name which one.
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "keys.rs"]
+mod keys_on_mariadb;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "keys.rs"]
+mod keys_on_postgres;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "mercure.rs"]
+mod mercure_on_mariadb;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "mercure.rs"]
+mod mercure_on_postgres;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "outbox.rs"]
+mod outbox_on_mariadb;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "outbox.rs"]
+mod outbox_on_postgres;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::forms::{
     archived, choosy, computed, elsewhere, mapped, optional, owned, plain, short, targeted, visible, waiting,
 };
-use crate::support::{LD, PATCH, Served};
+use crate::support::{LD, PATCH, Served, database};
 
 /// An application with one resource whose updates are recorded.
 struct Recorded {
@@ -22,8 +22,11 @@ impl Recorded {
         let (publisher, updates) = Publisher::recording();
         let (second, archive) = Publisher::recording();
         let hub = "https://hub.example.com/.well-known/mercure";
+        let database = database(module_path!());
+        let variables: Vec<(&str, &str)> =
+            database.iter().map(|url| ("DATABASE_URL", url.as_str())).collect();
         let served = Served::start_with(
-            &[],
+            &variables,
             |app: App| app.resource::<E>().hub("default", publisher, hub).hub("archive", second, hub),
             async |db| {
                 let schema = Schema::new(db.get_database_backend());

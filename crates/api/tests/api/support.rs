@@ -1,8 +1,8 @@
 //! An application on a free port.
 
 use petasos::App;
-use petasos_testkit::Stream;
 use petasos_testkit::http::{self, Response};
+use petasos_testkit::{MariaDb, Postgres, Stream};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Schema};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,7 +15,20 @@ pub struct Served {
     pub runtime: Runtime,
     pub db: DatabaseConnection,
     pub url: String,
+    /// Where operators ask, if the variables say so.
+    pub metrics: Option<String>,
     _folder: TempDir,
+}
+
+/// A database of the server that the name of a module asks for; nothing for a file.
+pub fn database(module: &str) -> Option<String> {
+    if module.contains("on_postgres") {
+        Some(Postgres::shared().database().unwrap())
+    } else if module.contains("on_mariadb") {
+        Some(MariaDb::shared().database().unwrap())
+    } else {
+        None
+    }
 }
 
 pub const LD: &str = "application/ld+json";
@@ -56,20 +69,20 @@ impl Served {
             ("PETASOS_LISTEN", "127.0.0.1:0"),
             ("MERCURE_TRANSPORT_URL", "memory:"),
         ];
-        let all = [&own, variables].concat();
+        let all = [variables, &own].concat();
         let lookup =
             |name: &str| all.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
         let runtime = Runtime::new().unwrap();
-        let (db, url) = runtime.block_on(async {
+        let (db, url, metrics) = runtime.block_on(async {
             let mut app = configure(App::from_lookup(lookup).unwrap().name("test"));
             let db = app.connect().await.unwrap();
             prepare(&db).await;
             let server = app.bind().await.unwrap().wrap(wrap);
-            let url = server.url().to_owned();
+            let (url, metrics) = (server.url().to_owned(), server.metrics_url());
             tokio::spawn(server.run_until(std::future::pending()));
-            (db, url)
+            (db, url, metrics)
         });
-        Self { runtime, db, url, _folder: folder }
+        Self { runtime, db, url, metrics, _folder: folder }
     }
 
     pub fn get(&self, path: &str) -> Response {

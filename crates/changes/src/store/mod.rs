@@ -13,6 +13,8 @@ mod tables;
 pub(crate) use tables::Tables;
 
 use crate::dialect::Dialect;
+#[cfg(feature = "mysql")]
+use crate::mysql::{self, Mysql};
 #[cfg(feature = "postgres")]
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -38,6 +40,8 @@ enum Driver {
     Sqlite(Sqlite),
     #[cfg(feature = "postgres")]
     Postgres(Postgres),
+    #[cfg(feature = "mysql")]
+    Mysql(Mysql),
 }
 
 /// Calls the same method of whichever driver it is.
@@ -47,6 +51,8 @@ macro_rules! each {
             Driver::Sqlite($name) => $call,
             #[cfg(feature = "postgres")]
             Driver::Postgres($name) => $call,
+            #[cfg(feature = "mysql")]
+            Driver::Mysql($name) => $call,
         }
     };
 }
@@ -66,6 +72,11 @@ impl Store {
             DbBackend::Postgres => {
                 let (own, postgres) = Postgres::new(db);
                 (own, Dialect::Postgres, Driver::Postgres(postgres))
+            }
+            #[cfg(feature = "mysql")]
+            DbBackend::MySql => {
+                let (own, mysql) = Mysql::new(db);
+                (own, Dialect::Mysql, Driver::Mysql(mysql))
             }
             other => return Err(Error::Unsupported(format!("{other:?}"))),
         };
@@ -107,7 +118,11 @@ impl Store {
     /// Resolves when it is worth to look again. `looks` is how often nothing was found since something was.
     pub(crate) async fn rest(
         &self,
-        #[cfg_attr(not(feature = "postgres"), expect(unused, reason = "SQLite has a watch"))] looks: usize,
+        #[cfg_attr(
+            not(any(feature = "mysql", feature = "postgres")),
+            expect(unused, reason = "SQLite has a watch")
+        )]
+        looks: usize,
         signal: &Notify,
         poll: Duration,
     ) -> Result<(), Error> {
@@ -115,6 +130,11 @@ impl Store {
             Driver::Sqlite(_) => self.rest_by_watch(signal, poll).await,
             #[cfg(feature = "postgres")]
             Driver::Postgres(postgres) => postgres.rest(looks, signal, poll).await,
+            #[cfg(feature = "mysql")]
+            Driver::Mysql(_) => {
+                mysql::rest(looks, signal, poll).await;
+                Ok(())
+            }
         }
     }
 
@@ -138,11 +158,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// Whether the database has JSON as texts in its documents.
-    fn json_is_text(&self) -> bool {
-        self.dialect == Dialect::Mysql
     }
 
     fn statement(&self, sql: &str) -> Statement {
@@ -177,7 +192,7 @@ const LOOKS: [Duration; 6] = [
 
 /// How long to pause before looking again while the last change is fresh: more tend to follow, and transactions that were
 /// under way while the relay was awake announce themselves to nobody.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) const LINGER: [Duration; 10] = [
     Duration::from_micros(300),
     Duration::from_micros(500),

@@ -15,11 +15,10 @@ impl Store {
 
     pub(crate) async fn batch(&self, limit: usize) -> Result<Vec<Change>, Error> {
         let rows = self.raw_batch(limit).await?;
-        let json_is_text = self.json_is_text();
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
             let seq = row.seq;
-            match row.read(&self.watched, json_is_text) {
+            match row.read(&self.watched) {
                 Ok(change) => changes.push(change),
                 Err(reason) => self.set_aside(seq, &reason).await?,
             }

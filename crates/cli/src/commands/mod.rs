@@ -9,6 +9,7 @@ use petasos_protocol::{HubUrl, Matcher};
 pub(crate) mod completions;
 pub(crate) mod history;
 pub(crate) mod hub;
+pub(crate) mod outbox;
 pub(crate) mod publish;
 pub(crate) mod subscribe;
 pub(crate) mod token;

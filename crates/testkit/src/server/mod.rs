@@ -152,5 +152,9 @@ fn shown(path: &Path) -> anyhow::Result<String> {
 /// # Errors
 /// If the program is missing or the SQL fails.
 pub fn sql(url: &str, sql: &str) -> anyhow::Result<String> {
-    if url.starts_with("postgres:") { postgres::psql(url, sql) } else { mariadb::mariadb(url, sql) }
+    match url.split_once("://") {
+        Some(("postgres", _)) => postgres::psql(url, sql),
+        Some(("sqlite", rest)) => crate::sqlite(Path::new(rest.split('?').next().unwrap_or_default()), sql),
+        _ => mariadb::mariadb(url, sql),
+    }
 }

@@ -1,0 +1,60 @@
+//! What it costs to be live: writes with and without it in one run, the time from a commit to its event, and how fast a large
+//! change is relayed. The API, its relay and its hub are in this process; PostgreSQL is a private server with its usual
+//! durability.
+
+mod bulk;
+mod http;
+mod latency;
+mod shop;
+mod writes;
+
+use std::process::ExitCode;
+
+use petasos_testkit::Postgres;
+use shop::Shop;
+
+fn main() -> ExitCode {
+    match all() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all() -> anyhow::Result<()> {
+    let server = Postgres::start(&[])?;
+    let folder = tempfile::tempdir()?;
+    println!("| what | measured | target |\n|---|---|---|");
+    for (name, url) in [
+        ("SQLite", format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display())),
+        ("PostgreSQL", server.database()?),
+    ] {
+        let shop = Shop::open(&url)?;
+        for row in
+            writes::measure(&shop)?.into_iter().chain(latency::measure(&shop)?).chain(bulk::measure(&shop)?)
+        {
+            println!("| {name}: {} | {} | {} |", row.what, row.measured, row.target);
+        }
+    }
+    Ok(())
+}
+
+/// A line of the table.
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) what: String,
+    /// What came out.
+    pub(crate) measured: String,
+    /// What it should be.
+    pub(crate) target: &'static str,
+}
+
+/// The value below which so many of a hundred are.
+pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted
+        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
+}
