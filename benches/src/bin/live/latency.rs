@@ -61,7 +61,7 @@ fn run(shop: &Shop, change: &mut dyn FnMut(u32) -> anyhow::Result<()>) -> anyhow
 
 /// The number of each event, and when it came.
 fn subscribe(shop: &Shop) -> anyhow::Result<Receiver<(u32, Instant)>> {
-    let url = format!("http://{}/.well-known/mercure?match=/books/1", shop.address);
+    let url = format!("http://{0}/.well-known/mercure?match=http://{0}/books/1", shop.address);
     let mut stream = Stream::open(&url, &[])?;
     let (sender, receiver) = channel();
     thread::spawn(move || {

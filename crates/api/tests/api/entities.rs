@@ -107,3 +107,24 @@ pub mod ticket {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// A shelf in another schema, known by its name.
+pub mod shelf {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(schema_name = "storage", table_name = "shelf")]
+    #[resource(mercure)]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub place: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

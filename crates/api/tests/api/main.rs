@@ -10,6 +10,7 @@ mod keys; // keys of all kinds, and values of all types
 mod live; // what the program itself writes reaches subscribers
 mod mercure; // what each form publishes
 mod outbox; // many rows at once, metrics, migrations
+mod schemas; // tables in other schemas
 mod support;
 mod users; // who receives what is private
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, SqlxPostgresConnector, TransactionTrait};
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Executor};
 use tokio::sync::Notify;
 
 mod install;
@@ -46,6 +46,7 @@ impl Postgres {
         let place = install::Place::find(&transaction).await?;
         // Processes that start at once do it one behind the other, and all but the first find nothing left to do.
         transaction.execute_unprepared("SET LOCAL lock_timeout = '60s'").await?;
+        transaction.execute_unprepared("SET LOCAL synchronous_commit = on").await?;
         transaction
             .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({})", place.locks.install))
             .await?;
@@ -113,6 +114,13 @@ fn one(options: &PgConnectOptions) -> PgPool {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // What it removes from the outbox need not survive a crash of the server: it would be dealt with once more.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute("SET synchronous_commit = off").await?;
+                Ok(())
+            })
+        })
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options.clone())
 }

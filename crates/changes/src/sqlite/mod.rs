@@ -8,7 +8,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::Notify;
 
 mod lock;
@@ -35,6 +35,8 @@ impl Sqlite {
     /// A connection of our own, and the rest.
     pub(crate) fn new(db: &DatabaseConnection) -> (DatabaseConnection, Self) {
         let options = (*db.get_sqlite_connection_pool().connect_options()).clone();
+        // What it removes from the outbox need not survive a power cut: it would be dealt with once more.
+        let options = options.synchronous(SqliteSynchronous::Normal);
         let options = options.busy_timeout(BUSY).disable_statement_logging();
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
