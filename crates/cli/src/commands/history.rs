@@ -163,6 +163,9 @@ fn document(visit: &Visit) -> io::Result<Value> {
         "private": event.is_private(),
         "data": message.as_ref().map_or("", |message| message.data.as_str()),
     });
+    if !event.audience().is_empty() {
+        document["targets"] = texts(event.audience()).into();
+    }
     if let Some(message) = message.filter(|message| message.event_type != "message") {
         document["type"] = message.event_type.into();
     }

@@ -134,7 +134,7 @@ pub(crate) const TABLE: &[Opt] = &[
     opt(LIMITS, "body-timeout", "PETASOS_BODY_TIMEOUT", Form::Time, "30s",
         "Time in which a client has to send the body of a request; the answer is a 408 then"),
     opt(LIMITS, "max-head", "PETASOS_MAX_HEAD", Form::Bytes, "64KiB",
-        "Size of the head of a request, its URL included, and at least 8KiB over HTTP/1.1; larger ones are a 431"),
+        "Size of the head of a request, its URL included; larger ones are a 431, endless ones too"),
     opt(LIMITS, "max-body", "PETASOS_MAX_BODY", Form::Bytes, "1MiB",
         "Size of a publish or of the form of a QUERY; larger ones are a 413"),
     opt(LIMITS, "max-topics", "PETASOS_MAX_TOPICS", Form::Count(1), "100",

@@ -103,13 +103,14 @@ fn every_option_that_the_pages_and_the_help_name_exists() {
     let known = |command: &str| String::from_utf8(output(&[command, "--help"]).stdout).unwrap();
     let mut pages =
         vec![page("README.md"), page("docs/how-to/run-a-hub.md"), page("docs/migrate-from-mercure-rocks.md")];
-    pages.extend(["hub", "publish", "subscribe", "token"].map(known));
+    pages.extend(["history", "hub", "outbox", "publish", "subscribe", "token"].map(known));
     let mut seen = 0;
     for line in pages.iter().flat_map(|page| page.lines()) {
         let words = line.split_whitespace().skip_while(|word| *word != "petasos" && *word != "--").skip(1);
         let mut words = words.skip_while(|word| *word == "--");
-        let Some(command) =
-            words.next().filter(|word| ["hub", "publish", "subscribe", "token"].contains(word))
+        let Some(command) = words
+            .next()
+            .filter(|word| ["history", "hub", "outbox", "publish", "subscribe", "token"].contains(word))
         else {
             continue;
         };

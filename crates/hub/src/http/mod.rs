@@ -13,6 +13,7 @@ mod body;
 mod compat;
 pub use body::HubBody;
 mod cors;
+mod head;
 mod host;
 pub use host::Hosts;
 mod problem;
@@ -77,7 +78,9 @@ impl Hub {
         let (mut parts, body) = request.into_parts();
         // Before anything else, so that nothing that logs or repeats the URL can show it.
         compat::take_query_token(&mut parts);
-        let outcome = match host::check(&self.inner.policy.hosts, &parts) {
+        let judged = head::check(&parts, self.inner.policy.max_head)
+            .and_then(|()| host::check(&self.inner.policy.hosts, &parts));
+        let outcome = match judged {
             Ok(()) => self.route(&parts, body).await,
             Err(problem) => Err(problem),
         };

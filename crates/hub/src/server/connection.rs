@@ -203,7 +203,8 @@ async fn serve_http1<S: Application, I: Io>(
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
-        .max_buf_size(max_head.max(LEAST_BUFFER))
+        // Twice as much as a head may have: one that is only somewhat too large is answered with what is wrong.
+        .max_buf_size(max_head.saturating_mul(2).max(LEAST_BUFFER))
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let result = tokio::select! {

@@ -154,10 +154,22 @@ impl Archive {
     pub fn visit(&self, visit: &mut dyn FnMut(Visit) -> io::Result<()>) -> Result<(), VisitError> {
         let mut read = 0;
         for number in 0..self.segments.len() {
-            self.visit_segment(number, read, visit)?;
+            self.visit_segment(number, read, visit).map_err(|error| self.explain(number, error))?;
             read += self.segments[number].1;
         }
         Ok(())
+    }
+
+    /// A hub that removes a segment cuts it short too, which is no damage.
+    fn explain(&self, number: usize, error: VisitError) -> VisitError {
+        let name = names::segment(self.segments[number].0);
+        match self.storage.open(&name) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                let doing = format!("read {name}: the hub that has it removed it meanwhile; try again");
+                OpenError::Storage { doing, source }.into()
+            }
+            _ => error,
+        }
     }
 
     /// Visits the events of the segment that begins with `base`.

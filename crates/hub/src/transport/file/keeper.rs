@@ -160,12 +160,33 @@ impl Keeper {
     /// The removal of a segment is durable before the next one goes: a history has no holes.
     fn remove(&self, base: u64) -> Result<(), (String, io::Error)> {
         let name = names::segment(base);
+        let held = match self.log.storage.open(&name) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err((name, error)),
+        };
         self.remove_file(&name)?;
         self.remove_file(&names::offsets(base))?;
         for (first, last) in self.log.drop_runs() {
             self.remove_file(&names::run(first, last))?;
         }
-        self.log.storage.sync_names().map_err(|error| (name, error))
+        self.log.storage.sync_names().map_err(|error| (name.clone(), error))?;
+        // If that fails, it comes back all at once.
+        if let Some(Err(error)) = held.map(|file| self.give_back(&*file)) {
+            tracing::warn!(file = name, %error, "the space of a removed file does not come back in steps");
+        }
+        Ok(())
+    }
+
+    /// Gives the space of a removed file back in steps: the system makes whoever flushes meanwhile wait for a step.
+    fn give_back(&self, file: &dyn LogFile) -> io::Result<()> {
+        let mut size = file.size()?;
+        while size > STEP && !self.log.orders.stopping() {
+            size -= STEP;
+            file.truncate(size)?;
+            self.pause()?;
+        }
+        Ok(())
     }
 
     fn remove_file(&self, name: &str) -> Result<(), (String, io::Error)> {
@@ -328,3 +349,5 @@ impl Drop for Keeper {
 /// How often it looks at the time.
 const TICK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(2);
+/// Bytes whose space is given back at once.
+const STEP: u64 = 8 << 20;

@@ -142,9 +142,11 @@ impl Transport for File {
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Seq>, ReadError>> {
         Box::pin(async move {
             self.indexed().await?;
-            match reader::find(&self.log, id, Wait::No) {
-                Err(ReadFlaw::WouldBlock) => {}
-                done => return Ok(done?),
+            for _ in 0..LOOKS {
+                match reader::find(&self.log, id, Wait::No) {
+                    Err(ReadFlaw::WouldBlock) => tokio::task::yield_now().await,
+                    done => return Ok(done?),
+                }
             }
             let (log, id) = (Arc::clone(&self.log), id.to_owned());
             Ok(off_thread(move || reader::find(&log, &id, Wait::Yes)).await??)
@@ -186,6 +188,10 @@ impl fmt::Debug for File {
         f.debug_struct("File").field("log", &self.log).finish_non_exhaustive()
     }
 }
+
+/// How often a look-up looks again, with others in between, whether the disk has brought what it was asked for. A usual disk
+/// has by then, and sooner than a thread that may wait would have woken up, and its answer somebody else.
+const LOOKS: usize = 48;
 
 /// Runs what waits for the disk where it holds back nobody else.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {

@@ -44,8 +44,8 @@ pub(super) fn read(log: &Log, after: Seq, max_bytes: usize) -> Result<Vec<Stored
     loop {
         let Some(span) = log.span(after) else { return Ok(Vec::new()) };
         match read_span(log, &span, max_bytes) {
-            // Retention was faster: begin again, at what is the oldest event now.
-            Err(ReadFlaw::Gone) if !log.holds(span.segment.base) => {}
+            // Retention was faster: begin again, at what is the oldest event now. Whatever it was, the file is being removed.
+            Err(_) if !log.holds(span.segment.base) => {}
             other => return other,
         }
     }

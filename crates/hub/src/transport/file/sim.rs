@@ -21,6 +21,7 @@ struct Inner {
     files: Vec<Content>,
     fault: Option<(u64, Fault)>,
     operations: u64,
+    reads: u64,
     space: Option<usize>,
     released: bool,
 }
@@ -76,6 +77,11 @@ impl Disk {
     /// Limits the bytes of all files together.
     pub(super) fn set_space(&self, bytes: Option<usize>) {
         self.lock().space = bytes;
+    }
+
+    /// How often something was read.
+    pub(super) fn reads(&self) -> u64 {
+        self.lock().reads
     }
 
     pub(super) fn used(&self) -> usize {
@@ -267,7 +273,8 @@ struct Handle {
 
 impl LogFile for Handle {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let inner = self.disk.lock();
+        let mut inner = self.disk.lock();
+        inner.reads += 1;
         let content = &inner.files[self.file].now;
         let from = usize::try_from(offset).unwrap().min(content.len());
         let count = buffer.len().min(content.len() - from);

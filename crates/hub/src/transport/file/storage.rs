@@ -269,11 +269,20 @@ impl LogFile for OsFile {
 
     #[cfg(target_os = "linux")]
     fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        use rustix::fs::{Advice, fadvise};
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
         let slices = &mut [io::IoSliceMut::new(buffer)];
         match preadv2(&self.0, slices, offset, ReadWriteFlags::NOWAIT) {
             Ok(read) => Ok(read),
+            Err(Errno::AGAIN) => {
+                // The disk fetches it while the caller goes to where it may wait. Only a hint: who waits reads in any case.
+                let length = std::num::NonZeroU64::new(buffer.len() as u64);
+                if let Err(error) = fadvise(&self.0, offset, length, Advice::WillNeed) {
+                    tracing::trace!(%error, "the system takes no hints");
+                }
+                Err(io::ErrorKind::WouldBlock.into())
+            }
             // Not every file system knows how.
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(error.into()),

@@ -1,13 +1,15 @@
 //! A run: the ids of a range of events, sorted, in a file that never changes.
 //!
 //! ```text
-//! page 0        "petaids\0", u32 version, u32 bits, u64 entries, u64 first, u64 last, 16 bytes key
+//! page 0        "petaids\0", u32 version, u32 bits, u64 entries, u64 first, u64 last, 16 bytes key, u32 pages of marks
 //! pages 1..=d   directory: for each of the 2^bits prefixes of a hash, the number (u32) of its first entry.
 //!               A page holds 1022 of them and the one that follows.
-//! pages d+1..   entries: u128 hash, u64 sequence number; 170 a page
+//! pages d+1..=m marks: for each entry the 16 bits behind the prefix of its hash; 2046 a page, the last ones perhaps unused
+//! pages m+1..   entries: u128 hash, u64 sequence number; 170 a page
 //! ```
-//! About 64 entries share a prefix, so a look-up reads one page of the directory and one or two of entries,
-//! whatever the size of the run.
+//! A look-up has the directory and the marks in memory. About 64 entries share a prefix, so one id in a thousand that the run
+//! does not have costs a read, and one that it has costs one of a single page, whatever the size of the run. A run of very
+//! many entries has no marks, lest the memory grow with the history: one or two pages that lie side by side are read then.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -39,6 +41,11 @@ pub(in super::super) enum RunError {
 pub(in super::super) struct Run {
     file: Arc<dyn LogFile>,
     head: Head,
+    /// For each prefix of a hash the number of its first entry, then the number of entries. In memory: a sixteenth of a
+    /// number for each entry saves a look-up half of its reads.
+    directory: Box<[u32]>,
+    /// The marks of all entries, or nothing.
+    marks: Box<[u16]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +55,8 @@ struct Head {
     first: u64,
     last: u64,
     key: Key,
+    /// 0 for a run without marks.
+    mark_pages: u32,
 }
 
 impl Run {
@@ -58,7 +67,9 @@ impl Run {
         if file.size()? != head.size() {
             return Err(RunError::Damaged(0));
         }
-        Ok(Self { file, head })
+        let directory = read_directory(&*file, &head)?;
+        let marks = read_marks(&*file, &head)?;
+        Ok(Self { file, head, directory, marks })
     }
 
     /// The places whose ids it has.
@@ -86,7 +97,7 @@ impl Run {
 
     /// The earliest occurrence of an id after `floor`.
     pub(in super::super) fn find(&self, hash: u128, floor: u64, wait: Wait) -> Result<Option<u64>, RunError> {
-        let (start, end) = self.prefix(hash, wait)?;
+        let (start, end) = self.marked(hash, self.prefix(hash));
         if start >= end {
             return Ok(None);
         }
@@ -111,19 +122,20 @@ impl Run {
     }
 
     /// The numbers of the first entry of the hash's prefix and of the next prefix.
-    fn prefix(&self, hash: u128, wait: Wait) -> Result<(u64, u64), RunError> {
-        let prefix = self.head.prefix(hash);
-        let number = 1 + prefix / PER_DIRECTORY;
-        let mut bytes = [0; PAGE];
-        fill_all(&*self.file, &mut bytes, number * PAGE as u64, wait)?;
-        let content = page::open(&bytes, number).ok_or(RunError::Damaged(number))?;
-        let at = usize::try_from(prefix % PER_DIRECTORY).unwrap_or(0) * 4;
-        let mut fields = Fields(&content[at..]);
-        let (start, end) = fields.u32().zip(fields.u32()).ok_or(RunError::Damaged(number))?;
-        if u64::from(end) > self.head.entries {
-            return Err(RunError::Damaged(number));
-        }
-        Ok((u64::from(start), u64::from(end)))
+    fn prefix(&self, hash: u128) -> (u64, u64) {
+        let at = usize::try_from(self.head.prefix(hash)).unwrap_or(usize::MAX);
+        let number = |at: usize| self.directory.get(at).copied().map_or(0, u64::from);
+        (number(at), number(at.saturating_add(1)))
+    }
+
+    /// The numbers of the first entry, and of the one after the last, that have the mark of the hash, if there are marks.
+    fn marked(&self, hash: u128, (start, end): (u64, u64)) -> (u64, u64) {
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let Some(marks) = self.marks.get(number(start)..number(end)) else { return (start, end) };
+        let mark = self.head.mark(hash);
+        let before = marks.partition_point(|other| *other < mark);
+        let up_to = marks.partition_point(|other| *other <= mark);
+        (start + before as u64, start + up_to as u64)
     }
 
     fn first_of(&self, entry_page: u64, wait: Wait) -> Result<Entry, RunError> {
@@ -175,7 +187,10 @@ impl Head {
         if first == 0 || first > last {
             return None;
         }
-        Some(Self { bits, entries, first, last, key: Key::from_bytes(fields.array()?) })
+        let key = Key::from_bytes(fields.array()?);
+        let mark_pages = fields.u32()?;
+        let enough = mark_pages == 0 || u64::from(mark_pages) >= entries.div_ceil(PER_MARKS);
+        enough.then_some(Self { bits, entries, first, last, key, mark_pages })
     }
 
     fn page(&self) -> [u8; PAGE] {
@@ -186,6 +201,7 @@ impl Head {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         bytes.extend_from_slice(&self.key.bytes());
+        bytes.extend_from_slice(&self.mark_pages.to_le_bytes());
         sealed(&bytes, 0)
     }
 
@@ -198,9 +214,19 @@ impl Head {
         u64::try_from(prefix).unwrap_or(0)
     }
 
+    /// The 16 bits behind the prefix: entries of one prefix are in the order of these.
+    fn mark(&self, hash: u128) -> u16 {
+        u16::try_from((hash << self.bits) >> 112).unwrap_or(0)
+    }
+
+    /// The place in the file of the first page of marks.
+    fn marks_page(&self) -> u64 {
+        1 + self.prefixes().div_ceil(PER_DIRECTORY)
+    }
+
     /// The place in the file of the page of entries with this number.
     fn entry_page(&self, number: u64) -> u64 {
-        1 + self.prefixes().div_ceil(PER_DIRECTORY) + number
+        self.marks_page() + u64::from(self.mark_pages) + number
     }
 
     fn entries_of(&self, page_number: u64) -> usize {
@@ -213,9 +239,55 @@ impl Head {
     }
 }
 
+fn read_directory(file: &dyn LogFile, head: &Head) -> Result<Box<[u32]>, RunError> {
+    let mut numbers = Vec::new();
+    let mut left = head.prefixes();
+    let mut bytes = [0; PAGE];
+    for number in 1.. {
+        fill_all(file, &mut bytes, number * PAGE as u64, Wait::Yes)?;
+        let mut fields = Fields(page::open(&bytes, number).ok_or(RunError::Damaged(number))?);
+        // The one after the last of a page is the first of the next page, or the number of all entries.
+        for _ in 0..left.min(PER_DIRECTORY) {
+            numbers.extend(fields.u32());
+        }
+        left = left.saturating_sub(PER_DIRECTORY);
+        if left == 0 {
+            numbers.extend(fields.u32());
+            break;
+        }
+    }
+    let whole = numbers.is_sorted() && numbers.last().is_some_and(|end| u64::from(*end) == head.entries);
+    if whole { Ok(numbers.into()) } else { Err(RunError::Damaged(1)) }
+}
+
+fn read_marks(file: &dyn LogFile, head: &Head) -> Result<Box<[u16]>, RunError> {
+    if head.mark_pages == 0 {
+        return Ok(Box::default());
+    }
+    let mut marks = Vec::new();
+    let mut bytes = [0; PAGE];
+    for page_number in 0..head.entries.div_ceil(PER_MARKS) {
+        let number = head.marks_page() + page_number;
+        fill_all(file, &mut bytes, number * PAGE as u64, Wait::Yes)?;
+        let mut fields = Fields(page::open(&bytes, number).ok_or(RunError::Damaged(number))?);
+        for _ in 0..(head.entries - page_number * PER_MARKS).min(PER_MARKS) {
+            marks.extend(fields.u16());
+        }
+    }
+    Ok(marks.into())
+}
+
 fn entry(content: &[u8], number: usize) -> Option<Entry> {
     let mut fields = Fields(content.get(number * ENTRY..)?);
     Some(Entry { hash: fields.u128()?, seq: fields.u64()? })
+}
+
+/// Writes a page that is full, or the last of its kind, and begins the next one.
+fn write_page(file: &dyn LogFile, (content, number): &mut (Vec<u8>, u64)) -> io::Result<()> {
+    write_all(file, &sealed(content, *number), *number * PAGE as u64)?;
+    content.clear();
+    *number += 1;
+    Ok(())
 }
 
 fn sealed(content: &[u8], number: u64) -> [u8; PAGE] {
@@ -266,6 +338,8 @@ pub(in super::super) struct RunWriter {
     head: Head,
     /// The page of the directory that is being filled, and its number.
     directory: (Vec<u8>, u64),
+    /// The page of marks that is being filled, and its number.
+    marks: (Vec<u8>, u64),
     /// The prefix whose first entry is looked for.
     prefix: u64,
     /// Pages of entries that are not written yet; the last one may be incomplete.
@@ -281,14 +355,18 @@ impl RunWriter {
         range: &RangeInclusive<u64>,
         at_most: u64,
     ) -> Self {
-        let bits = at_most.div_ceil(PER_PREFIX).max(1).next_power_of_two().trailing_zeros().min(31);
-        let head = Head { bits, entries: 0, first: *range.start(), last: *range.end(), key };
-        Self { file, head, directory: (Vec::new(), 1), prefix: 0, pages: Vec::new(), written: 0 }
+        let bits = at_most.div_ceil(PER_PREFIX).max(1).next_power_of_two().trailing_zeros().min(MOST_BITS);
+        let marked = if at_most <= MOST_MARKS { at_most.div_ceil(PER_MARKS) } else { 0 };
+        let mark_pages = u32::try_from(marked).unwrap_or(0);
+        let head = Head { bits, entries: 0, first: *range.start(), last: *range.end(), key, mark_pages };
+        let (directory, marks) = ((Vec::new(), 1), (Vec::new(), head.marks_page()));
+        Self { file, head, directory, marks, prefix: 0, pages: Vec::new(), written: 0 }
     }
 
     /// Adds the next entry. Says whether some were just made durable: the moment for a pause.
     pub(in super::super) fn push(&mut self, entry: Entry) -> io::Result<bool> {
         self.reach(self.head.prefix(entry.hash))?;
+        self.mark(entry.hash)?;
         self.pages.extend_from_slice(&entry.hash.to_le_bytes());
         self.pages.extend_from_slice(&entry.seq.to_le_bytes());
         self.head.entries += 1;
@@ -310,7 +388,10 @@ impl RunWriter {
             self.seal_page();
         }
         self.reach(self.head.prefixes())?;
-        self.write_directory()?;
+        write_page(&*self.file, &mut self.directory)?;
+        if !self.marks.0.is_empty() {
+            write_page(&*self.file, &mut self.marks)?;
+        }
         self.flush()?;
         write_all(&*self.file, &self.head.page(), 0)?;
         self.file.sync()
@@ -323,19 +404,23 @@ impl RunWriter {
             self.directory.0.extend_from_slice(&number.to_le_bytes());
             self.prefix += 1;
             if self.directory.0.len() == CONTENT {
-                self.write_directory()?;
+                write_page(&*self.file, &mut self.directory)?;
                 self.directory.0.extend_from_slice(&number.to_le_bytes());
             }
         }
         Ok(())
     }
 
-    fn write_directory(&mut self) -> io::Result<()> {
-        let (content, number) = &mut self.directory;
-        write_all(&*self.file, &sealed(content, *number), *number * PAGE as u64)?;
-        content.clear();
-        *number += 1;
-        Ok(())
+    /// Notes the mark of the next entry.
+    fn mark(&mut self, hash: u128) -> io::Result<()> {
+        if self.head.mark_pages == 0 {
+            return Ok(());
+        }
+        if self.marks.1 >= self.head.entry_page(0) {
+            return Err(io::Error::other("a run has more entries than was promised"));
+        }
+        self.marks.0.extend_from_slice(&self.head.mark(hash).to_le_bytes());
+        if self.marks.0.len() == CONTENT { write_page(&*self.file, &mut self.marks) } else { Ok(()) }
     }
 
     fn seal_page(&mut self) {
@@ -356,7 +441,7 @@ impl RunWriter {
 
 const MAGIC: &[u8] = b"petaids\0";
 /// Runs are made again from the log when their version is another one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of an entry.
 const ENTRY: usize = 24;
 const PER_PAGE: u64 = (CONTENT / ENTRY) as u64;
@@ -364,6 +449,12 @@ const PER_PAGE: u64 = (CONTENT / ENTRY) as u64;
 const PER_DIRECTORY: u64 = (CONTENT / 4) as u64 - 1;
 /// Entries that share a prefix, about.
 const PER_PREFIX: u64 = 64;
+/// Marks of a page.
+const PER_MARKS: u64 = (CONTENT / 2) as u64;
+/// So that the marks of no run take more than 16 MiB of memory.
+const MOST_MARKS: u64 = 8 << 20;
+/// So that no directory takes more than 16 MiB of memory.
+const MOST_BITS: u32 = 22;
 /// Pages of entries that are read in one go.
 const AT_ONCE: u64 = 4;
 /// Pages that a walk holds.
@@ -416,6 +507,43 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_is_not_there_is_known_without_a_read_but_for_one_in_a_thousand() {
+        let disk = Disk::default();
+        let run = write(&disk, "run", &entries(140_000), 140_000);
+        let before = disk.reads();
+        for seq in 140_001..=150_000 {
+            assert_eq!(run.find(key().hash(&seq.to_string()), 0, Wait::Yes).unwrap(), None);
+        }
+        assert!(disk.reads() - before < 40, "{} reads", disk.reads() - before);
+        // What is there is read once, from one page.
+        let (before, mut pages) = (disk.reads(), 0);
+        for seq in (1..=140_000).step_by(100) {
+            assert_eq!(run.find(key().hash(&seq.to_string()), 0, Wait::Yes).unwrap(), Some(seq));
+            pages += 1;
+        }
+        assert_eq!(disk.reads() - before, pages);
+    }
+
+    #[test]
+    fn a_run_of_very_many_entries_has_no_marks_and_answers_the_same() {
+        let run = write(&Disk::default(), "run", &entries(5_000), MOST_MARKS + 1);
+        assert!(run.marks.is_empty());
+        for seq in (1..=5_000).step_by(7) {
+            let hash = key().hash(&seq.to_string());
+            assert_eq!(run.find(hash, 0, Wait::Yes).unwrap(), Some(seq));
+            assert_eq!(run.find(hash ^ 1, 0, Wait::Yes).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn more_entries_than_promised_are_refused() {
+        let mut writer =
+            RunWriter::new(Disk::default().create("run").unwrap(), key(), &(1..=u64::MAX), PER_MARKS);
+        let refused = entries(PER_MARKS + 1).into_iter().find_map(|entry| writer.push(entry).err());
+        assert!(refused.is_some());
+    }
+
+    #[test]
     fn fewer_entries_than_promised_are_fine() {
         let run = write(&Disk::default(), "run", &entries(100), 1_000_000);
         assert_eq!(run.find(key().hash("77"), 0, Wait::Yes).unwrap(), Some(77));
@@ -457,7 +585,7 @@ mod tests {
         for at in (0..size).step_by(37) {
             disk.flip("run", at);
             match Run::open(disk.open("run").unwrap()) {
-                Err(RunError::Damaged(0)) => assert!(at < PAGE as u64),
+                Err(RunError::Damaged(number)) => assert_eq!(number, at / PAGE as u64),
                 Err(error) => panic!("{error}"),
                 Ok(run) => {
                     for seq in (1..=400).step_by(9) {
