@@ -14,11 +14,14 @@ pub struct Merged {
     pub seqs: Vec<i64>,
     /// The table of the row.
     pub table: String,
-    /// What happened as seen from outside; nothing for a row that came and went.
-    pub operation: Option<Operation>,
+    /// What became of it as seen from outside. A row that came and went is gone: that it came may have been published before,
+    /// by a relay that was killed before it could say so.
+    pub operation: Operation,
+    /// A row that is there was inserted or updated meanwhile, or both; a row that is gone was deleted.
+    pub happened: Vec<Operation>,
     /// The columns of the row's primary key, by name.
     pub key: Map<String, Value>,
-    /// The row before the first of the changes, if it was there.
+    /// The row before it was deleted, if it is gone; otherwise the row before the first of the changes, if it was there.
     pub old: Option<Map<String, Value>>,
 }
 
@@ -38,38 +41,60 @@ pub fn merge(changes: Vec<Change>) -> Vec<Merged> {
     for change in changes {
         let identity = (change.table.clone(), Value::Object(change.key.clone()).to_string());
         match places.get(&identity) {
-            Some(place) => rows[*place].add(&change),
+            Some(place) => rows[*place].add(change),
             None => {
                 places.insert(identity, rows.len());
                 rows.push(Row::new(change));
             }
         }
     }
-    let mut merged: Vec<Merged> = rows.into_iter().map(|row| row.merged).collect();
+    let mut merged: Vec<Merged> = rows.into_iter().map(Row::finish).collect();
     merged.sort_by_key(Merged::last_seq);
     merged
 }
 
 struct Row {
+    /// Its old row is the one before the first of the changes, until it is finished.
     merged: Merged,
     existed: bool,
+    /// The row before it was deleted the last time.
+    deleted: Option<Map<String, Value>>,
 }
 
 impl Row {
     fn new(change: Change) -> Self {
         let existed = change.operation != Operation::Insert;
         let Change { seq, table, operation, key, old } = change;
-        Self { merged: Merged { seqs: vec![seq], table, operation: Some(operation), key, old }, existed }
+        let (happened, deleted) = (vec![operation], old.clone().filter(|_| operation == Operation::Delete));
+        Self { merged: Merged { seqs: vec![seq], table, operation, happened, key, old }, existed, deleted }
     }
 
-    fn add(&mut self, change: &Change) {
-        self.merged.seqs.push(change.seq);
-        self.merged.operation = match (self.existed, change.operation) {
-            (false, Operation::Delete) => None,
-            (true, Operation::Delete) => Some(Operation::Delete),
-            (false, _) => Some(Operation::Insert),
-            (true, _) => Some(Operation::Update),
+    fn add(&mut self, change: Change) {
+        let Merged { seqs, operation, happened, .. } = &mut self.merged;
+        seqs.push(change.seq);
+        *operation = match (self.existed, change.operation) {
+            (_, Operation::Delete) => Operation::Delete,
+            (false, _) => Operation::Insert,
+            (true, _) => Operation::Update,
         };
+        let is_gone = *operation == Operation::Delete;
+        happened.retain(|before| !is_gone && *before != Operation::Delete);
+        for new in [*operation, change.operation] {
+            if !happened.contains(&new) {
+                happened.push(new);
+            }
+        }
+        if is_gone {
+            self.deleted = change.old;
+        }
+    }
+
+    fn finish(self) -> Merged {
+        let Self { mut merged, deleted, .. } = self;
+        if merged.operation == Operation::Delete {
+            merged.old = deleted;
+        }
+        merged
     }
 }
 
@@ -88,24 +113,25 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_comes_and_goes_is_nothing_and_one_that_goes_and_comes_is_updated() {
+    fn a_row_that_comes_and_goes_is_gone_and_one_that_goes_and_comes_is_updated() {
         use Operation::{Delete, Insert, Update};
-        for (operations, expected) in [
-            (vec![Insert, Update], Some(Insert)),
-            (vec![Insert, Delete], None),
-            (vec![Insert, Delete, Insert], Some(Insert)),
-            (vec![Update, Delete], Some(Delete)),
-            (vec![Delete, Insert], Some(Update)),
-            (vec![Delete, Insert, Delete], Some(Delete)),
-            (vec![Update, Update], Some(Update)),
+        for (operations, expected, happened, old) in [
+            (vec![Insert, Update], Insert, vec![Insert, Update], None),
+            (vec![Insert, Delete], Delete, vec![Delete], Some(2)),
+            (vec![Insert, Delete, Insert], Insert, vec![Insert], None),
+            (vec![Update, Delete], Delete, vec![Delete], Some(2)),
+            (vec![Delete, Insert], Update, vec![Update, Insert], Some(1)),
+            (vec![Delete, Insert, Delete], Delete, vec![Delete], Some(3)),
+            (vec![Update, Update], Update, vec![Update], Some(1)),
         ] {
             let changes = (1..).zip(&operations).map(|(seq, operation)| change(seq, *operation, 7)).collect();
             let merged = merge(changes);
             assert_eq!(merged.len(), 1);
             assert_eq!(merged[0].operation, expected, "{operations:?}");
             assert_eq!(merged[0].seqs.len(), operations.len());
-            let first_old = (operations[0] != Insert).then(|| json!(1));
-            assert_eq!(merged[0].old.as_ref().map(|old| old["version"].clone()), first_old);
+            assert_eq!(merged[0].happened, happened, "{operations:?}");
+            let version = merged[0].old.as_ref().map(|old| old["version"].clone());
+            assert_eq!(version, old.map(|seq: i64| json!(seq)), "{operations:?}");
         }
     }
 
@@ -130,10 +156,10 @@ mod tests {
             for merged in merge(changes.clone()) {
                 let id = merged.key["id"].as_i64().unwrap();
                 match merged.operation {
-                    Some(Operation::Insert) => prop_assert!(replayed.insert(id)),
-                    Some(Operation::Delete) => prop_assert!(replayed.remove(&id)),
-                    Some(Operation::Update) => prop_assert!(replayed.contains(&id)),
-                    None => prop_assert!(!replayed.contains(&id)),
+                    Operation::Insert => prop_assert!(replayed.insert(id)),
+                    // Or it came and went.
+                    Operation::Delete => drop(replayed.remove(&id)),
+                    Operation::Update => prop_assert!(replayed.contains(&id)),
                 }
                 seqs.extend(merged.seqs);
             }

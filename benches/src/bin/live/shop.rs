@@ -45,10 +45,12 @@ entity!(book, "book", #[resource(mercure)]);
 entity!(quiet, "quiet",);
 
 impl Shop {
-    pub(crate) fn open(url: &str) -> anyhow::Result<Self> {
+    /// With that database, and a hub that keeps its updates there.
+    pub(crate) fn open(url: &str, history: &str) -> anyhow::Result<Self> {
         let runtime = Runtime::new()?;
         let lookup = |name: &str| match name {
             "DATABASE_URL" => Some(url.to_owned()),
+            "MERCURE_TRANSPORT_URL" => Some(history.to_owned()),
             "PETASOS_LISTEN" | "PETASOS_ADMIN_LISTEN" => Some("127.0.0.1:0".to_owned()),
             _ => None,
         };

@@ -18,7 +18,7 @@ impl Relay {
         for table in tables {
             let Some(LiveResource { resource, .. }) = self.resources.get(table) else { continue };
             let ask = |row: &Merged| {
-                let operation = row.operation.filter(|operation| *operation != Operation::Delete)?;
+                let operation = Some(row.operation).filter(|operation| *operation != Operation::Delete)?;
                 let id = resource.changed_id(&row.key)?;
                 let key = resource.key(&id)?;
                 Some((id, key, operation))
@@ -33,7 +33,7 @@ impl Relay {
             }
         }
         let mut take = |row: &Merged| by_table.get_mut(row.table.as_str())?.remove(&self.id_of(row)?);
-        let is_there = |row: &Merged| row.operation.is_some_and(|operation| operation != Operation::Delete);
+        let is_there = |row: &Merged| row.operation != Operation::Delete;
         rows.iter().map(|row| if is_there(row) { take(row) } else { None }).collect()
     }
 

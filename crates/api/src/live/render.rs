@@ -57,9 +57,10 @@ impl Renderer {
         loaded: Option<LiveRow<'_>>,
         id: String,
     ) -> Rendered {
-        let Some(operation) = row.operation.filter(|operation| plan.may_publish(*operation)) else {
+        let operation = row.operation;
+        if !row.happened.iter().any(|operation| plan.may_publish(*operation)) {
             return Rendered::Nothing;
-        };
+        }
         let name = resource.info().name;
         let broken = |problem: String| {
             let key = Value::Object(row.key.clone());
@@ -79,7 +80,7 @@ impl Renderer {
             Err(StoreError::Busy(reason)) => return Rendered::Later(reason),
             Err(error) => return broken(error.to_string()),
         };
-        match self.outgoing(resource, plan, operation, iri, loaded, id) {
+        match self.outgoing(resource, plan, row, iri, loaded, id) {
             Ok(Some(outgoing)) => Rendered::Update(Box::new(outgoing)),
             Ok(None) => Rendered::Nothing,
             Err(problem) => broken(problem),
@@ -118,7 +119,7 @@ impl Renderer {
         &self,
         resource: &dyn ErasedResource,
         plan: &Plan,
-        operation: Operation,
+        changed: &Merged,
         iri: String,
         loaded: LiveRow<'_>,
         id: String,
@@ -126,10 +127,10 @@ impl Renderer {
         let LiveRow { item, object, options: computed, view } = loaded;
         let row = Row::new(iri, object);
         let options = plan.options(&row, computed, &self.scope)?;
-        if !options.publishes(operation) {
+        if !changed.happened.iter().any(|operation| options.publishes(*operation)) {
             return Ok(None);
         }
-        let data = match (operation, &options) {
+        let data = match (changed.operation, &options) {
             (Operation::Delete, _) => json!({"@id": row.iri()}).to_string(),
             (_, Options { data: Some(data), .. }) => data.clone(),
             (_, Options { view: Some(name), .. }) => {

@@ -151,9 +151,9 @@ async fn keys_of_several_columns_of_texts_and_of_uuids_are_told_apart() {
     let merged = merge(next(&outbox).await);
     let merged: Vec<_> = merged.iter().map(|row| (Value::Object(row.key.clone()), row.operation)).collect();
     let expected = [
-        (line(2), Some(Operation::Delete)),
-        (line(1), Some(Operation::Delete)),
-        (json!({"order": "A/b", "number": 1}), Some(Operation::Insert)),
+        (line(2), Operation::Delete),
+        (line(1), Operation::Delete),
+        (json!({"order": "A/b", "number": 1}), Operation::Insert),
     ];
     assert_eq!(merged, expected);
 }
@@ -175,7 +175,7 @@ async fn bulk_statements_and_replacements_are_noticed_row_by_row() {
         .await;
     let merged = merge(next(&outbox).await);
     let merged: Vec<_> = merged.iter().map(|row| (row.key["id"].clone(), row.operation)).collect();
-    assert_eq!(merged, [(json!(2), Some(Operation::Update)), (json!(3), Some(Operation::Insert))]);
+    assert_eq!(merged, [(json!(2), Operation::Update), (json!(3), Operation::Insert)]);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ async fn keys_of_several_columns_of_texts_and_of_uuids_are_told_apart() {
     let mut merged: Vec<_> = merged.iter().map(|row| (row.key["number"].clone(), row.operation)).collect();
     merged.sort_by_key(|(number, _)| number.as_i64());
     let expected = [(1, Operation::Delete), (2, Operation::Delete), (3, Operation::Insert)]
-        .map(|(number, operation)| (json!(number), Some(operation)));
+        .map(|(number, operation)| (json!(number), operation));
     assert_eq!(merged, expected);
 }
 
