@@ -5,8 +5,10 @@ mod browser; // the page in Chromium
 mod capture; // each way to change a row reaches subscribers
 mod databases; // the bookshop on database servers
 mod debugger; // the hub's own page in Chromium
+mod guide; // what it says of pages, in Chromium
 mod loss; // programs and servers are killed
 mod outbox; // an operator mends what was set aside
 mod readers; // two of them, told different things
 mod remote; // the hub as a second process
 mod start; // what the bookshop says when it cannot start
+mod tutorial; // what it says to do is done

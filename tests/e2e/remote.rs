@@ -100,11 +100,31 @@ fn the_same_api_publishes_to_hubs_of_earlier_generations() {
             ("MERCURE_PROTOCOL", protocol),
         ];
         let shop = Bookshop::open(&variables).unwrap();
+        readers_have_what_is_theirs(&shop, &url);
         let mut stream = Stream::open(&format!("{url}?topic={}/books/{{id}}", shop.url), &[]).unwrap();
         shop.sql("UPDATE book SET title = 'as before' WHERE id = 1").unwrap();
         let event: Value = serde_json::from_str(&stream.next_event().unwrap().data).unwrap();
         assert_eq!(event["title"], "as before", "{protocol}");
     }
+}
+
+/// By the cookie that hubs of those generations know, as the API sets it.
+fn readers_have_what_is_theirs(shop: &Bookshop, hub: &str) {
+    let list = format!("{}/orders", shop.url);
+    let answer = http::request("GET", &list, &[("bookshop-reader", "ann")], "").unwrap();
+    let set = answer.head.header("set-cookie").unwrap();
+    assert!(
+        set.starts_with("mercureAuthorization=ey") && set.contains("; Path=/.well-known/mercure; "),
+        "{set}"
+    );
+    let cookie = set.split(';').next().unwrap();
+    let mut stream = Stream::open(&format!("{hub}?topic=*"), &[("cookie", cookie)]).unwrap();
+    shop.sql(
+        "INSERT INTO orders (customer, book_id, status) VALUES ('bob', 1, 'hers not'), ('ann', 1, 'hers')",
+    )
+    .unwrap();
+    let event: Value = serde_json::from_str(&stream.next_event().unwrap().data).unwrap();
+    assert_eq!((&event["customer"], &event["status"]), (&json!("ann"), &json!("hers")));
 }
 
 #[test]

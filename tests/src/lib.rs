@@ -7,8 +7,12 @@ use std::path::PathBuf;
 use petasos_testkit::{Process, Stream, sqlite};
 use tempfile::TempDir;
 
+mod document;
+pub use document::blocks;
 mod gate;
 pub use gate::Gate;
+mod reader;
+pub use reader::Reader;
 
 /// The real bookshop with a database of its own; stopped when dropped.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
 //! Why an application cannot start or go on: one line with the cause and the remedy.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
 /// What `main` may return.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an application cannot start or go on.
-#[derive(Debug, thiserror::Error)]
+/// Why an application cannot start or go on. Printed for debugging it reads the same: that is what a `main` that returns it
+/// shows.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An environment variable has a value that cannot be used.
@@ -52,9 +54,23 @@ pub enum Error {
         /// The option and what is wrong with it.
         problem: String,
     },
+    /// A table cannot be created.
+    #[error("the table of the resource {resource} cannot be created: {reason}")]
+    Table {
+        /// Name of the resource.
+        resource: &'static str,
+        /// What the database says.
+        reason: String,
+    },
     /// Serving ended by an error.
     #[error("cannot go on serving: {0}")]
     Serve(#[source] io::Error),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

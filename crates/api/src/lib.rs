@@ -75,6 +75,47 @@ mod http;
 mod jsonld;
 pub mod client {
     //! For programs that publish by themselves: publish, subscribe, discover, mint tokens.
+    //!
+    //! [`Publisher`] sends updates to a hub. In tests [`Publisher::recording`] stands for a hub, of a program's own publishing
+    //! and, given to [`App::hub`](crate::App::hub), of what resources publish:
+    //!
+    //! ```
+    //! # mod order {
+    //! #     use petasos::Resource;
+    //! #     use sea_orm::entity::prelude::*;
+    //! #     use serde::{Deserialize, Serialize};
+    //! #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    //! #     #[sea_orm(table_name = "order")]
+    //! #     #[resource(mercure = "'/users/' + object.customer")]
+    //! #     pub struct Model {
+    //! #         #[sea_orm(primary_key)]
+    //! #         pub id: i32,
+    //! #         pub customer: String,
+    //! #     }
+    //! #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    //! #     pub enum Relation {}
+    //! #     impl ActiveModelBehavior for ActiveModel {}
+    //! # }
+    //! use petasos::{App, client::Publisher};
+    //! use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+    //!
+    //! # #[tokio::main(flavor = "current_thread")]
+    //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    //! let (publisher, recording) = Publisher::recording();
+    //! let mut app = App::from_lookup(|name| (name == "DATABASE_URL").then(|| "sqlite::memory:".to_owned()))?
+    //!     .resource::<order::Entity>()
+    //!     .create_tables()
+    //!     .hub("default", publisher, "https://example.com/.well-known/mercure");
+    //! let db = app.connect().await?;
+    //! let _api = app.into_router("https://example.com").await?;
+    //!
+    //! order::ActiveModel { customer: Set("ann".to_owned()), ..Default::default() }.insert(&db).await?;
+    //! let update = recording.reaches(1).await.remove(0);
+    //! assert_eq!(update.data(), r#"{"@context":"/contexts/Order","@id":"/orders/1","@type":"Order","id":1,"customer":"ann"}"#);
+    //! assert!(update.is_private());
+    //! # Ok(())
+    //! # }
+    //! ```
 
     pub use petasos_client::*;
     pub use petasos_protocol::{EventId, EventType, Topic, Update};

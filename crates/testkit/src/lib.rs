@@ -16,7 +16,7 @@ mod browser;
 pub use browser::Browser;
 pub mod http;
 mod process;
-pub use process::Process;
+pub use process::{Process, binaries};
 mod server;
 pub use server::{MariaDb, Postgres, sql};
 mod sqlite;

@@ -29,17 +29,21 @@ impl Process {
         variables: &[(&str, &str)],
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        let program = binary(name)?;
-        let mut child = Command::new(&program)
-            .args(args)
-            .env_clear()
-            .envs(variables.iter().copied())
-            .current_dir(folder)
+        let mut command = Command::new(binary(name)?);
+        Self::spawn(command.args(args).env_clear().envs(variables.iter().copied()).current_dir(folder))
+    }
+
+    /// Starts any program.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
+            .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
         let stdout = BufReader::new(child.stdout.take().context("no pipe")?);
         let mut stderr = child.stderr.take().context("no pipe")?;
         let (sender, lines) = channel();
@@ -150,11 +154,17 @@ impl Drop for Process {
     }
 }
 
-/// The test itself is `target/<profile>/deps/<name>`; binaries stand one folder above.
-fn binary(name: &str) -> anyhow::Result<PathBuf> {
+/// Where the binaries of this workspace are: the test itself is `target/<profile>/deps/<name>`.
+///
+/// # Errors
+/// If the test stands elsewhere.
+pub fn binaries() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.ancestors().nth(2).context("the test stands in no target folder")?;
-    let path = folder.join(name);
+    own.ancestors().nth(2).map(Path::to_path_buf).context("the test stands in no target folder")
+}
+
+fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    let path = binaries()?.join(name);
     if !path.is_file() {
         bail!("{} is not built; `cargo xtask test` builds what the tests need", path.display());
     }

@@ -14,7 +14,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) public_url: Option<String>,
     pub(crate) origins: Vec<String>,
-    pub(crate) cookie_name: String,
+    pub(crate) cookie_name: Option<String>,
     pub(crate) live: LiveConfig,
 }
 
@@ -37,7 +37,7 @@ impl Config {
                 .map(|origin| origin.trim().to_owned())
                 .filter(|origin| !origin.is_empty())
                 .collect(),
-            cookie_name: get("PETASOS_COOKIE_NAME").unwrap_or_else(|| DEFAULT_COOKIE.to_owned()),
+            cookie_name: get("PETASOS_COOKIE_NAME"),
             live: LiveConfig::read(lookup)?,
         })
     }
@@ -62,7 +62,6 @@ fn public_url(value: &str) -> Result<String> {
     }
 }
 
-const DEFAULT_COOKIE: &str = "__Secure-mercure_access_token";
 const LISTEN: &str = "PETASOS_LISTEN";
 const ADMIN: &str = "PETASOS_ADMIN_LISTEN";
 const PUBLIC: &str = "PETASOS_PUBLIC_URL";

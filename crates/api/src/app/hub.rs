@@ -13,6 +13,8 @@ use petasos_protocol::{HubUrl, link};
 #[cfg(feature = "embedded-hub")]
 use crate::embedded::EmbeddedHub;
 use crate::error::{Error, Result};
+#[cfg(feature = "embedded-hub")]
+use crate::live::default_cookie;
 use crate::live::{DEFAULT_HUB, HttpPublisher, HubKey, LiveConfig, NamedHub, Publisher, Target};
 
 /// The hubs of an application.
@@ -48,7 +50,7 @@ pub(crate) struct Place<'a> {
     pub(crate) app: &'a str,
     pub(crate) base: &'a str,
     pub(crate) origins: &'a [String],
-    pub(crate) cookie_name: &'a str,
+    pub(crate) cookie_name: Option<&'a str>,
 }
 
 impl Hubs {
@@ -134,13 +136,16 @@ impl HubLink {
     }
 
     fn key(&self) -> Result<HubKey> {
-        let (secret, known) = match &self.kind {
+        let (secret, known, generation) = match &self.kind {
             #[cfg(feature = "embedded-hub")]
-            Kind::Embedded(hub) => (hub.secret().clone(), &[][..]),
-            Kind::Remote(publisher) => (self.secret(publisher.client())?, publisher.client().audience()),
+            Kind::Embedded(hub) => (hub.secret().clone(), &[][..], Generation::Current),
+            Kind::Remote(publisher) => {
+                let client = publisher.client();
+                (self.secret(client)?, client.audience(), client.generation())
+            }
         };
         let audience = if known.is_empty() { vec![self.url.as_str().to_owned()] } else { known.to_vec() };
-        Ok(HubKey { name: self.name.clone(), url: self.url.clone(), audience, secret })
+        Ok(HubKey { name: self.name.clone(), url: self.url.clone(), audience, secret, generation })
     }
 
     fn secret(&self, client: &Client) -> Result<Secret> {
@@ -199,6 +204,7 @@ fn embedded(
     let own = HubUrl::parse(&format!("{base}{}", HubUrl::DEFAULT_PATH))
         .map_err(|error| Error::Hub(error.to_string()))?;
     let url = subscribe_url.unwrap_or(own);
+    let cookie_name = cookie_name.unwrap_or_else(|| default_cookie(Generation::Current));
     let hub = EmbeddedHub::start(&url, secret, transport, page_origins(base, origins), cookie_name)?;
     Ok(HubLink { name: DEFAULT_HUB.to_owned(), url, kind: Kind::Embedded(hub) })
 }

@@ -46,12 +46,13 @@ pub struct App {
     token_lifetime: Duration,
     /// Somebody else creates the outbox and its triggers.
     migrated: bool,
+    creates_tables: bool,
 }
 
 impl App {
     /// An application without resources, configured by the environment: `DATABASE_URL`, `PETASOS_LISTEN`, `PETASOS_ADMIN_LISTEN`,
     /// `PETASOS_PUBLIC_URL`, `PETASOS_CORS_ORIGINS`, `MERCURE_PUBLISH_URL`, `MERCURE_SUBSCRIBE_URL`, `MERCURE_JWT_SECRET`,
-    /// `MERCURE_TRANSPORT_URL`, `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
+    /// `MERCURE_PROTOCOL`, `MERCURE_TRANSPORT_URL`, `MERCURE_HUBS`, `PETASOS_COOKIE_NAME`.
     ///
     /// # Errors
     /// [`crate::Error::Variable`] if a variable has a value that cannot be used.
@@ -78,6 +79,7 @@ impl App {
             token_path: None,
             token_lifetime: TOKEN_LIFETIME,
             migrated: false,
+            creates_tables: false,
         })
     }
 
@@ -177,6 +179,14 @@ impl App {
         Ok(db)
     }
 
+    /// Creates the tables of the resources that the database does not have yet, in the order of the resources. For first
+    /// programs and for tests: tables that are there stay as they are, whatever the entities say meanwhile, which is what
+    /// migration tools are for.
+    pub fn create_tables(mut self) -> Self {
+        self.creates_tables = true;
+        self
+    }
+
     /// The SQL that is missing in the database, for a migration tool: statements that create the outbox and the triggers of
     /// the live resources, and drop those that are not needed any more. Nothing if everything is in place.
     ///
@@ -230,12 +240,15 @@ impl App {
 
     async fn start(mut self, base: String) -> Result<Started> {
         let db = self.connect().await?;
+        if self.creates_tables {
+            create_tables(&db, &self.resources).await?;
+        }
         let tables = self.watched();
         let place = Place {
             app: &self.name,
             base: &base,
             origins: &self.config.origins,
-            cookie_name: &self.config.cookie_name,
+            cookie_name: self.config.cookie_name.as_deref(),
         };
         let hubs = Hubs::start(self.config.live, self.hubs, &place)?;
         let hubs = Arc::new(hubs);
@@ -295,6 +308,16 @@ impl App {
         let router = http::router(Arc::new(api), self.routes);
         Ok(Started { outbox, base, router, hubs, relay, stop })
     }
+}
+
+async fn create_tables(db: &DatabaseConnection, resources: &[Arc<dyn ErasedResource>]) -> Result<()> {
+    for resource in resources {
+        resource.create_table(db).await.map_err(|error| crate::Error::Table {
+            resource: resource.info().name,
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
 }
 
 /// What opens those hubs that private updates go to.

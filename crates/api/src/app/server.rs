@@ -63,6 +63,7 @@ impl Server {
     /// # Errors
     /// [`Error::Serve`] if the listener breaks.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        tracing::info!("the API is at {}/, its hub at {}", self.url(), self.hub_url());
         let Started { router, hubs, relay, stop, outbox, .. } = self.started;
         let admin = self.admin.map(|listener| tokio::spawn(serve_operators(listener, outbox)));
         let served = serve(self.listener, hubs.default_hub(), router, shutdown).await.map_err(Error::Serve);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{Extensions, HeaderValue};
-use petasos_client::token::{Secret, mint};
+use petasos_client::token::{Secret, mint, mint_earlier};
 use petasos_protocol::HubUrl;
+use petasos_protocol::compat::Generation;
 
 use super::User;
 use super::cookie::{self, Place};
@@ -20,7 +21,8 @@ pub(crate) type CurrentUser = Arc<dyn Fn(&Extensions) -> Option<User> + Send + S
 pub(crate) struct UserSettings {
     pub(crate) current_user: CurrentUser,
     pub(crate) lifetime: Duration,
-    pub(crate) cookie_name: String,
+    /// What the hubs call the cookie, if not as their generation does.
+    pub(crate) cookie_name: Option<String>,
     /// Tokens can be had at an address too.
     pub(crate) has_endpoint: bool,
 }
@@ -31,6 +33,7 @@ pub(crate) struct HubKey {
     pub(crate) url: HubUrl,
     pub(crate) audience: Vec<String>,
     pub(crate) secret: Secret,
+    pub(crate) generation: Generation,
 }
 
 /// Makes tokens for users.
@@ -41,6 +44,7 @@ pub(crate) struct Authorizer {
 
 struct Door {
     key: HubKey,
+    cookie_name: String,
     /// `None` if browsers would not take a cookie for this hub.
     place: Option<Place>,
 }
@@ -68,7 +72,7 @@ impl Authorizer {
     /// # Errors
     /// Why users cannot be given what they need, in one line.
     pub(crate) fn new(settings: UserSettings, keys: Vec<HubKey>, base: &str) -> Result<Self, String> {
-        check_name(&settings.cookie_name)?;
+        settings.cookie_name.as_deref().map_or(Ok(()), check_name)?;
         if !cookie::is_trustworthy(base) {
             tracing::warn!(base, "browsers take the cookie for the hub over https only");
         }
@@ -82,14 +86,19 @@ impl Authorizer {
                 }
                 Err(reason) => return Err(reason),
             };
-            let same = |door: &&Door| place.is_some() && door.place == place;
+            let cookie_name = settings
+                .cookie_name
+                .clone()
+                .unwrap_or_else(|| cookie::default_name(key.generation).to_owned());
+            let same =
+                |door: &&Door| place.is_some() && door.place == place && door.cookie_name == cookie_name;
             if let Some(other) = doors.iter().find(same) {
                 let (one, two) = (&other.key.name, &key.name);
                 return Err(format!(
                     "one cookie cannot open the hubs {one:?} and {two:?}: give them different paths"
                 ));
             }
-            doors.push(Door { key, place });
+            doors.push(Door { key, cookie_name, place });
         }
         Ok(Self { settings, doors })
     }
@@ -118,7 +127,7 @@ impl Authorizer {
 impl Door {
     fn cookie(&self, user: Option<&User>, settings: &UserSettings) -> Option<HeaderValue> {
         let place = self.place.as_ref()?;
-        let name = &settings.cookie_name;
+        let name = &self.cookie_name;
         let header = match user.map(|user| self.token(user, settings.lifetime)) {
             None => place.clear(name),
             Some(Ok(token)) if name.len() + token.len() <= LONGEST_COOKIE => place.set(name, &token),
@@ -141,12 +150,16 @@ impl Door {
     }
 
     fn token(&self, user: &User, lifetime: Duration) -> Result<String, String> {
-        let HubKey { url, audience, secret, .. } = &self.key;
+        let HubKey { url, audience, secret, generation, .. } = &self.key;
         let audience: Vec<&str> = audience.iter().map(String::as_str).collect();
         // A clock before 1970 makes tokens that have expired, which the hub refuses.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = user.claims(url, &audience, now, now + lifetime.as_secs())?;
-        mint(secret, &claims).map_err(|error| error.to_string())
+        let expires = now + lifetime.as_secs();
+        let token = match generation {
+            Generation::Current => mint(secret, &user.claims(url, &audience, now, expires)?),
+            earlier => mint_earlier(secret, &user.earlier_claims(*earlier, now, expires)?),
+        };
+        token.map_err(|error| error.to_string())
     }
 }
 
@@ -176,7 +189,7 @@ mod tests {
         let settings = UserSettings {
             current_user,
             lifetime: Duration::from_secs(60),
-            cookie_name: name.to_owned(),
+            cookie_name: Some(name.to_owned()),
             has_endpoint,
         };
         let key = |(name, url): &(&str, &str)| HubKey {
@@ -184,6 +197,7 @@ mod tests {
             url: HubUrl::parse(url).unwrap(),
             audience: vec![(*url).to_owned()],
             secret: Secret::new(b"a secret of at least thirty-two bytes").unwrap(),
+            generation: Generation::Current,
         };
         Authorizer::new(settings, hubs.iter().map(key).collect(), "https://api.example.com")
     }

@@ -1,6 +1,7 @@
 //! The cookie that carries a subscriber's token from the API to the hub: who may set it for whom, and with what attributes.
 
 use petasos_protocol::HubUrl;
+use petasos_protocol::compat::Generation;
 use url::{Host, Url};
 
 /// Where a browser keeps the cookie: only for requests to the hub.
@@ -53,6 +54,14 @@ impl Place {
     fn attributes(&self) -> String {
         let domain = self.domain.as_ref().map(|domain| format!("Domain={domain}; ")).unwrap_or_default();
         format!("{domain}Path={}; Secure; HttpOnly; SameSite=Strict", self.path)
+    }
+}
+
+/// What hubs of a generation call the cookie unless they are told otherwise.
+pub(crate) fn default_name(generation: Generation) -> &'static str {
+    match generation {
+        Generation::Current => "__Secure-mercure_access_token",
+        Generation::Selectors | Generation::Targets => "mercureAuthorization",
     }
 }
 

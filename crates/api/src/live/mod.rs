@@ -10,6 +10,9 @@
 //! | `mercure(with = Model::options)` | a function from the row and the [`Operation`] to [`Options`] |
 //! | `mercure(bulk = 1000)` | beyond this number of changes at once, one update on the collection's IRI stands for all of them |
 //!
+//! Of a deletion those are told who would have been told of the row's last state. When the audience of a row changes, the new
+//! one is told of the new state, and the old one of nothing: it keeps what it knew.
+//!
 //! Expressions are [CEL](https://cel.dev) over `object`, the whole row by the names of its fields, with `iri(x)`, which
 //! makes the topic of `object` or of a path, and `escape(x)`, which makes a path segment of a value.
 
@@ -21,6 +24,8 @@ mod config;
 pub(crate) use config::TRANSPORT;
 pub(crate) use config::{LiveConfig, NamedHub, Target};
 mod cookie;
+#[cfg(feature = "embedded-hub")]
+pub(crate) use cookie::default_name as default_cookie;
 mod expression;
 pub(crate) use expression::Scope;
 mod form;

@@ -1,8 +1,9 @@
 //! Users, and what the application lets them receive.
 
+use petasos_protocol::compat::Generation;
 use petasos_protocol::token::ClaimsBuilder;
 use petasos_protocol::{HubUrl, Matcher};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A user as the application knows them, with everything that they may receive beside what is public.
 ///
@@ -56,13 +57,43 @@ impl User {
         for (text, matcher) in exact.chain(patterns) {
             let matcher = matcher.map_err(|error| format!("{text:?}: {error}"))?;
             if matcher.source() == "*" {
-                return Err("\"*\" would let them receive everything".to_owned());
+                return Err(EVERYTHING.to_owned());
             }
             claims = claims.subscribe(&matcher);
         }
         Ok(claims.build(issued, expires))
     }
+
+    /// The claims of a token that grants exactly this on a hub of an earlier generation.
+    ///
+    /// # Errors
+    /// What cannot be granted there, in one line. Such hubs know no URL patterns, and may take a target with braces for a
+    /// template: one that is made of a name that a user chose must not select those of others.
+    pub(super) fn earlier_claims(
+        &self,
+        generation: Generation,
+        issued: u64,
+        expires: u64,
+    ) -> Result<Value, String> {
+        if let Some(pattern) = self.patterns.first() {
+            return Err(format!("{pattern:?}: hubs of the generation {generation} know no URL patterns"));
+        }
+        for target in &self.targets {
+            Matcher::exact(target).map_err(|error| format!("{target:?}: {error}"))?;
+            if target == "*" {
+                return Err(EVERYTHING.to_owned());
+            }
+            if target.contains(['{', '}']) {
+                return Err(format!(
+                    "{target:?}: a hub of the generation {generation} may take it for a template"
+                ));
+            }
+        }
+        Ok(json!({"sub": self.name, "iat": issued, "exp": expires, "mercure": {"subscribe": self.targets}}))
+    }
 }
+
+const EVERYTHING: &str = "\"*\" would let them receive everything";
 
 #[cfg(test)]
 mod tests {
@@ -93,5 +124,27 @@ mod tests {
         assert!(claims(&User::new("*").targets(["*"])).unwrap_err().contains("everything"));
         assert!(claims(&User::new("x").patterns(["*"])).unwrap_err().contains("everything"));
         assert!(claims(&User::new("x").targets(["a\nb"])).unwrap_err().starts_with("\"a\\nb\""));
+    }
+
+    #[test]
+    fn hubs_of_earlier_generations_get_names_and_nothing_that_could_be_more() {
+        for generation in [Generation::Selectors, Generation::Targets] {
+            let claims = |user: User| user.earlier_claims(generation, 10, 20);
+            assert_eq!(
+                claims(User::new("ann").targets(["/users/ann", "staff"])),
+                Ok(
+                    json!({"sub": "ann", "iat": 10, "exp": 20, "mercure": {"subscribe": ["/users/ann", "staff"]}})
+                )
+            );
+            for (user, problem) in [
+                (User::new("*").targets(["*"]), "everything"),
+                (User::new("x").targets(["/users/{+name}"]), "template"),
+                (User::new("x").patterns(["/orders/:id"]), "no URL patterns"),
+                (User::new("x").targets(["a\nb"]), "\"a\\nb\""),
+            ] {
+                let said = claims(user).unwrap_err();
+                assert!(said.contains(problem), "{said}");
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use petasos_changes::{Operation, Table};
-use sea_orm::{DatabaseConnection, Value as DbValue};
+use sea_orm::{DatabaseConnection, DbErr, Value as DbValue};
 use serde_json::{Map, Value};
 
 use super::{Info, ListQuery, LiveRow, Violation};
@@ -42,6 +42,9 @@ pub(crate) trait ErasedResource: Send + Sync {
     fn info(&self) -> &Info;
 
     fn table(&self) -> Table;
+
+    /// Creates the table if there is none.
+    fn create_table<'a>(&'a self, db: &'a DatabaseConnection) -> BoxFuture<'a, Result<(), DbErr>>;
 
     /// The last segment of the row's IRI, percent-encoded.
     fn id(&self, item: &Item) -> String;

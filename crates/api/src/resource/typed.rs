@@ -7,9 +7,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use petasos_changes::{Operation, Table};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait,
-    IntoActiveModel, ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RuntimeErr,
-    Select, SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value as DbValue,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection,
+    DbErr, EntityTrait, IntoActiveModel, ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, RuntimeErr, Schema, Select, SqlErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait, Value as DbValue,
 };
 use serde_json::{Map, Value};
 
@@ -198,6 +199,13 @@ impl<E: Resource> ErasedResource for Typed<E> {
 
     fn table(&self) -> Table {
         Description::<E>::table()
+    }
+
+    fn create_table<'a>(&'a self, db: &'a DatabaseConnection) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            let schema = Schema::new(db.get_database_backend());
+            db.execute(schema.create_table_from_entity(E::default()).if_not_exists()).await.map(drop)
+        })
     }
 
     fn id(&self, item: &Item) -> String {

@@ -7,9 +7,11 @@ mod entities;
 mod forms; // a resource for each form of `mercure`
 mod errors; // what clients do wrong
 mod keys; // keys of all kinds, and values of all types
+mod links; // what responses say of the hub
 mod live; // what the program itself writes reaches subscribers
 mod mercure; // what each form publishes
 mod outbox; // many rows at once, metrics, migrations
+mod reference; // the page of the handbook about variables
 mod schemas; // tables in other schemas
 mod support;
 mod users; // who receives what is private
