@@ -40,11 +40,12 @@ enum Task {
     Pages,
     /// Throw bytes at every parser that remote bytes reach: `cargo xtask fuzz --seconds 60`
     Fuzz(fuzz::Args),
-    /// Run a benchmark beside its floor: `cargo xtask bench fanout`
+    /// Run a benchmark beside its floor, or a hub under churn: `cargo xtask bench fanout`, `cargo xtask bench soak`
     Bench {
         /// Name of the benchmark
         name: String,
         /// What it is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
 }

@@ -23,7 +23,7 @@
 mod discover;
 pub use discover::{DiscoverError, Discovered, discover};
 mod http;
-pub use http::ConfigError;
+pub use http::{ConfigError, Connections};
 mod publisher;
 pub use publisher::{PublishError, Publisher};
 mod recording;

@@ -12,7 +12,7 @@ use petasos_protocol::{HubUrl, Matcher, MatcherKind, sse};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::http::{ConfigError, Pool, pool};
+use crate::http::{ConfigError, Connections, Pool};
 use crate::publisher::root_cause;
 
 /// A subscription that lasts: call [`Subscriber::next`] again and again.
@@ -56,6 +56,14 @@ impl Subscriber {
     /// # Errors
     /// [`ConfigError`] if the URL is none of a hub, there is no matcher, or the system's certificates cannot be read.
     pub fn new(hub: &str, matchers: &[Matcher]) -> Result<Self, ConfigError> {
+        Self::over(&Connections::new()?, hub, matchers)
+    }
+
+    /// The same over connections that others use too.
+    ///
+    /// # Errors
+    /// As [`Subscriber::new`].
+    pub fn over(connections: &Connections, hub: &str, matchers: &[Matcher]) -> Result<Self, ConfigError> {
         let hub = HubUrl::parse(hub).map_err(|error| ConfigError(error.to_string()))?;
         if matchers.is_empty() {
             return Err(ConfigError(
@@ -77,7 +85,7 @@ impl Subscriber {
         let (last_event_id, retry) = (String::new(), FIRST_PAUSE);
         Ok(Self {
             uri,
-            pool: pool()?,
+            pool: connections.0.clone(),
             token: None,
             last_event_id,
             retry,

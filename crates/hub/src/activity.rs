@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use petasos_protocol::compat::{EarlierSubscription, EarlierSubscriptionPath, EarlierSubscriptions};
 use petasos_protocol::{
@@ -228,27 +231,53 @@ impl Drop for Registration {
     }
 }
 
-/// Appends the announcements one after the other.
+/// Appends the announcements in order, many at a time: a storm of clients comes faster than a disk can be flushed for each.
 async fn announce_all(
     mut jobs: mpsc::UnboundedReceiver<Job>,
     transport: Arc<dyn Transport>,
     ids: Arc<dyn Ids>,
 ) {
-    while let Some(job) = jobs.recv().await {
-        match job {
-            Job::Announce(update) => {
-                if let Err(error) = announce_one(&update, &*transport, &*ids).await {
-                    tracing::error!(error, topic = %update.canonical(), "a change of subscriptions is not announced");
+    let mut batch = Vec::new();
+    while jobs.recv_many(&mut batch, AT_A_TIME).await > 0 {
+        let (mut under_way, mut asked) = (Vec::new(), Vec::new());
+        for job in batch.drain(..) {
+            match job {
+                Job::Announce(update) => {
+                    let announcing = announce_one(update, Arc::clone(&transport), Arc::clone(&ids));
+                    under_way.push(Box::pin(announcing));
                 }
+                Job::Flush(done) => asked.push(done),
             }
-            // Whoever asked may have stopped waiting.
-            Job::Flush(done) => drop(done.send(())),
+        }
+        finish(under_way).await;
+        for done in asked {
+            if done.send(()).is_err() {
+                tracing::debug!("whoever waited for the announcements waits no more");
+            }
         }
     }
 }
 
-async fn announce_one(update: &Update, transport: &dyn Transport, ids: &dyn Ids) -> Result<(), String> {
-    let id = event_id(ids.next()).map_err(|error| error.to_string())?;
-    let appended = transport.append(Arc::new(Event::new(id, update))).await;
-    appended.map(drop).map_err(|error| error.to_string())
+/// Drives all of them; each is begun after the one before it, so they are appended in this order.
+async fn finish(mut under_way: Vec<impl Future<Output = ()> + Unpin>) {
+    poll_fn(|cx| {
+        under_way.retain_mut(|one| Pin::new(one).poll(cx).is_pending());
+        if under_way.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
+
+async fn announce_one(update: Update, transport: Arc<dyn Transport>, ids: Arc<dyn Ids>) {
+    let announced = match event_id(ids.next()) {
+        Ok(id) => {
+            transport.append(Arc::new(Event::new(id, &update))).await.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = announced {
+        tracing::error!(error, topic = %update.canonical(), "a change of subscriptions is not announced");
+    }
+}
+
+/// How many changes are appended together.
+const AT_A_TIME: usize = 256;

@@ -20,6 +20,8 @@ pub(crate) struct Classes {
     /// Distinguishes this event from the last one in `Class::seen`.
     round: u64,
     candidates: Vec<ClassId>,
+    /// The grants of everyone who has none.
+    nothing: Arc<[Matcher]>,
 }
 
 struct Class {
@@ -33,7 +35,8 @@ struct Class {
 impl Classes {
     pub(crate) fn new(hub: HubUrl) -> Self {
         let (by_interest, classes) = (HashMap::new(), Slots::new());
-        Self { hub, by_interest, classes, index: Index::default(), round: 0, candidates: Vec::new() }
+        let (index, candidates) = (Index::default(), Vec::new());
+        Self { hub, by_interest, classes, index, round: 0, candidates, nothing: Arc::from([]) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -97,10 +100,11 @@ impl Classes {
     }
 
     fn open(&mut self, interest: &Arc<Interest>) -> Option<Token> {
+        let interest = Arc::new(interest.settle(&self.nothing));
         let class =
-            Class { interest: Arc::clone(interest), members: Vec::new(), seen: 0, pending: Vec::new() };
+            Class { interest: Arc::clone(&interest), members: Vec::new(), seen: 0, pending: Vec::new() };
         let token = self.classes.insert(class)?;
-        self.by_interest.insert(Arc::clone(interest), token);
+        self.by_interest.insert(Arc::clone(&interest), token);
         for matcher in interest.matchers() {
             self.index.insert(matcher, token.index());
         }

@@ -70,7 +70,7 @@ pub(crate) fn turn_away<S: Socket>(attach: Attach<S>) {
 /// Gives a subscription back that lacks more than the shard remembers.
 pub(crate) fn refuse<S: Socket>(attach: Attach<S>) {
     match attach.target {
-        Target::Slot(slot) => slot.end(End::Behind),
+        Target::Slot(slot) => slot.give_back(attach.interest),
         Target::Socket(socket, Some(back)) => {
             if back.send((socket, attach.guard)).is_err() {
                 tracing::debug!("nobody waits any more for a subscription that must read the history");

@@ -96,14 +96,18 @@ enum Classes {
     #[default]
     None,
     One(ClassId),
-    Many(HashSet<ClassId>),
+    #[expect(
+        clippy::box_collection,
+        reason = "there are as many places as topics, and next to none of them needs it"
+    )]
+    Many(Box<HashSet<ClassId>>),
 }
 
 impl Classes {
     fn insert(&mut self, class: ClassId) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(class),
-            Self::One(first) => Self::Many([first, class].into()),
+            Self::One(first) => Self::Many(Box::new([first, class].into())),
             Self::Many(mut classes) => {
                 classes.insert(class);
                 Self::Many(classes)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use petasos_protocol::{HubUrl, Matcher, Topic, TopicView};
+use petasos_protocol::{HubUrl, Matcher, MatcherKind, Topic, TopicView};
 
 use crate::event::Event;
 
@@ -24,6 +24,19 @@ impl Interest {
     pub(crate) fn of_earlier(mut self, is_earlier: bool) -> Self {
         self.is_earlier = is_earlier;
         self
+    }
+
+    /// A copy that stays for as long as its class. The request that brought the original made it among large buffers which
+    /// it gave back; what is kept between them would keep their memory from being used again.
+    pub(crate) fn settle(&self, nothing: &Arc<[Matcher]>) -> Self {
+        let copy = |matcher: &Matcher| match matcher.kind() {
+            MatcherKind::Exact(topic) => Matcher::exact(topic).unwrap_or_else(|_| matcher.clone()),
+            // Compiled once for all who have it.
+            MatcherKind::Any | MatcherKind::Pattern(_) | MatcherKind::Template(_) => matcher.clone(),
+        };
+        let grants = if self.grants.is_empty() { nothing } else { &self.grants };
+        let matchers = self.matchers.iter().map(copy).collect();
+        Self { matchers, grants: Arc::clone(grants), is_earlier: self.is_earlier }
     }
 
     pub(crate) fn matchers(&self) -> &[Matcher] {

@@ -386,7 +386,6 @@ impl<P: Poller> Shard<P> {
                 other.position = record.position;
             }
             self.inbox.goes();
-            self.metrics.subscribers.subtract(1);
             self.metrics.cut(cut);
             match &mut record.target {
                 Link::Slot(slot) => slot.end(End::Cut(cut)),
@@ -397,7 +396,14 @@ impl<P: Poller> Shard<P> {
                     }
                 }
             }
+            drop(record);
+            if self.records.len() == 0 {
+                // With nobody left no second is waited for, so this is the last look at what they had waiting.
+                self.waiting = Vec::new();
+                self.held.sweep();
+            }
             self.count();
+            self.metrics.subscribers.subtract(1);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Where a shard and an HTTP body meet: for connections that hyper keeps (HTTP/2, TLS, a router of someone else).
 
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
 use super::backlog::{Backlog, BacklogLimits, Cut, Piece};
+use super::interest::Interest;
 use super::slots::Token;
 use super::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +22,8 @@ struct State {
     waker: Option<Waker>,
     token: Option<Token>,
     end: Option<End>,
+    /// Given back with [`End::Behind`]; while a shard has the subscriber, its class has the interest.
+    interest: Option<Arc<Interest>>,
 }
 
 /// Why nothing more comes through a slot.
@@ -55,6 +59,17 @@ impl Slot {
 
     pub(crate) fn token(&self) -> Option<Token> {
         self.state().token
+    }
+
+    /// Gives the subscription back: its body has to read the history first.
+    pub(crate) fn give_back(&self, interest: Arc<Interest>) {
+        self.state().interest = Some(interest);
+        self.end(End::Behind);
+    }
+
+    /// What the subscription asked for, once it was given back.
+    pub(crate) fn take_interest(&self) -> Option<Arc<Interest>> {
+        self.state().interest.take()
     }
 
     /// Ends the subscription. What is queued is still delivered unless the subscriber was too slow to deserve it.

@@ -304,6 +304,19 @@ fn those_with_most_waiting_are_cut_when_all_together_pin_too_much() {
 }
 
 #[test]
+fn nothing_is_held_for_the_last_one_who_has_left() {
+    let mut bench = Bench::new();
+    let wire = bench.attach(Matcher::any(), 0);
+    bench.publish(TOPIC, &"x".repeat(900));
+    bench.turn();
+    bench.advance(1_000);
+    assert!(bench.metrics.backlog_bytes.value() > 900);
+    bench.signal(&wire, |ready| ready.closed = true);
+    assert!(is_dropped(&wire));
+    assert_eq!((bench.metrics.backlog_bytes.value(), bench.shard.listed()), (0, 0));
+}
+
+#[test]
 fn a_subscriber_that_is_slow_now_and_then_is_listed_once() {
     let mut bench = Bench::new();
     let wire = bench.attach(Matcher::any(), 0);

@@ -25,6 +25,11 @@ impl Replay {
         self.after
     }
 
+    /// For whom it was, at its end.
+    pub(crate) fn into_interest(self) -> Arc<Interest> {
+        self.interest
+    }
+
     /// The next events, or `None` at the end of the history.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         loop {

@@ -16,9 +16,9 @@ use crate::transport::{BoxFuture, ReadError, Seq};
 /// One subscriber whose connection hyper keeps.
 pub(crate) struct Live {
     hub: Hub,
-    interest: Arc<Interest>,
     expires: Option<u64>,
-    first: Option<Bytes>,
+    /// Whether the first comment was handed out.
+    begun: bool,
     state: State,
     _guard: Guard,
 }
@@ -48,18 +48,18 @@ impl Subscription {
 impl Live {
     fn open(hub: Hub, subscription: Subscription) -> Self {
         let Subscription { interest, start, expires, guard, .. } = subscription;
-        let first = Some(Bytes::from_static(sse::HEARTBEAT));
-        let mut live = Self { hub, interest, expires, first, state: State::Ended, _guard: guard };
+        let mut live = Self { hub, expires, begun: false, state: State::Ended, _guard: guard };
         match start {
-            Start::Live => live.attach(None),
-            Start::After(seq) => live.read(Replay::new(live.hub.clone(), Arc::clone(&live.interest), seq)),
+            Start::Live => live.attach(interest, None),
+            Start::After(seq) => live.read(Replay::new(live.hub.clone(), interest, seq)),
         }
         live
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+        if !self.begun {
+            self.begun = true;
+            return Poll::Ready(Some(Bytes::from_static(sse::HEARTBEAT)));
         }
         loop {
             match &mut self.state {
@@ -76,8 +76,11 @@ impl Live {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(bytes)) => return Poll::Ready(Some(bytes)),
                     Poll::Ready(Err(End::Behind)) => {
-                        let replay = Replay::new(self.hub.clone(), Arc::clone(&self.interest), *since);
-                        self.read(replay);
+                        let (interest, since) = (slot.take_interest(), *since);
+                        self.state = State::Ended;
+                        if let Some(interest) = interest {
+                            self.read(Replay::new(self.hub.clone(), interest, since));
+                        }
                     }
                     Poll::Ready(Err(End::Cut(cut))) => {
                         tracing::debug!(?cut, "a subscription ended");
@@ -95,7 +98,10 @@ impl Live {
                 self.read(replay);
                 return Some(bytes);
             }
-            Ok(None) => self.attach(Some(replay.after())),
+            Ok(None) => {
+                let after = replay.after();
+                self.attach(replay.into_interest(), Some(after));
+            }
             Err(error) => {
                 // The client reconnects with its cursor; going live here would skip what could not be read.
                 tracing::error!(%error, "a replay was broken off");
@@ -116,10 +122,11 @@ impl Live {
         }));
     }
 
-    fn attach(&mut self, after: Option<Seq>) {
+    /// The shard keeps the interest, once for all who share it.
+    fn attach(&mut self, interest: Arc<Interest>, after: Option<Seq>) {
         let slot = Arc::new(Slot::default());
         let shard = self.hub.inner.dispatch.attach(Attach {
-            interest: Arc::clone(&self.interest),
+            interest,
             after,
             expires: self.expires,
             first: Bytes::new(),

@@ -122,7 +122,9 @@ async fn serve_http2<S: Application>(
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client);
         let (hub, other) = (hub.clone(), other.clone());
-        async move { Ok::<_, Infallible>(answer(&hub, other, request).await) }
+        // Boxed: hyper keeps the place of this future for as long as the stream lasts, and it is many times as large as
+        // what follows it, the body.
+        Box::pin(async move { Ok::<_, Infallible>(answer(&hub, other, request).await) })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
