@@ -45,6 +45,7 @@ pub(crate) struct OwnHub {
 
 /// What the hub inside the program has to know about the application.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "embedded-hub"), expect(dead_code, reason = "there is no hub inside the program"))]
 pub(crate) struct Place<'a> {
     /// The application's name.
     pub(crate) app: &'a str,
