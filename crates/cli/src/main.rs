@@ -1,4 +1,4 @@
-//! The `petasos` command: run a hub, mint tokens, publish, subscribe, mend an outbox, complete in shells.
+//! The `petasos` command: run a hub, mint tokens, publish, subscribe, load a hub, mend an outbox, complete in shells.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 mod commands;
 mod config;
-use commands::{completions, history, hub, outbox, publish, subscribe, token};
+use commands::{bench, completions, history, hub, outbox, publish, subscribe, token};
 
 /// A Mercure hub and the tools to try it: when something changes, every screen that shows it changes.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(Box<bench::Args>),
     Completions(completions::Args),
     History(history::Args),
     Hub(Box<hub::Args>),
@@ -34,6 +35,7 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Bench(args) => bench::run(*args).await,
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::History(args) => history::run(&args),
         Command::Hub(args) => hub::run(*args).await,

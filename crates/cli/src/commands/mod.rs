@@ -6,6 +6,7 @@ use anyhow::Context;
 use petasos_client::token::{Credential, Secret};
 use petasos_protocol::{HubUrl, Matcher};
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod history;
 pub(crate) mod hub;

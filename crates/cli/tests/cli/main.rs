@@ -1,6 +1,7 @@
 //! The `petasos` binary, as people and machines use it.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic, and its helpers too")]
 
+mod bench; // a load on a hub, and what came of it
 mod completions; // what shells are told
 mod configuration; // flags, variables, the file, and what each option does
 mod crash; // the hub is killed while many publish

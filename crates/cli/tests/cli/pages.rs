@@ -43,6 +43,25 @@ fn what_the_guide_says_to_run_runs() {
 }
 
 #[test]
+fn what_the_guide_to_measuring_says_to_run_runs() {
+    let guide = page("docs/how-to/measure-a-hub.md");
+    let hub = Hub::start(&[]);
+    let own = PathBuf::from(env!("CARGO_BIN_EXE_petasos"));
+    let path = format!("{}:{}", own.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", &blocks(&guide, "sh").join("\n")]).env("PATH", path);
+    let run = shell.env("HUB", &hub.url).env("MERCURE_JWT_SECRET", SECRET).output().unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    // The page shows what is printed: line by line the same words, whatever the figures.
+    let words = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(words(&said), words(&blocks(&guide, "text")[0]), "{said}");
+    assert!(said.contains("deliveries   2000 of 2000;"), "{said}");
+}
+
+#[test]
 fn what_the_readme_says_to_type_into_a_shell_works() {
     let readme = page("README.md");
     let block =
