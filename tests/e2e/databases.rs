@@ -48,7 +48,7 @@ impl Chain {
 }
 
 pub(crate) fn hub(listen: &str) -> (Process, String) {
-    let args = ["hub", "--dev", "--listen", listen];
+    let args = ["hub", "--dev", "--listen", listen, "--transport", "memory:"];
     let keys = [("MERCURE_PUBLISHER_JWT_KEY", SECRET)];
     let mut process = Process::start("petasos", &args, &keys, &std::env::temp_dir()).unwrap();
     let url = process.url("hub").unwrap();

@@ -65,6 +65,8 @@ fn pymercure_publishes_for_a_target_and_eventsource_2_hears_it() {
     let publisher = token(&hub, &json!({"publish": ["foo"]}));
     let secret = publish(&hub, &publisher, &name, &["for foo", "foo"]).unwrap();
     assert_eq!(publish(&hub, &publisher, &name, &["for bar", "bar"]), None);
+    // Where both generations are served, what names no target is judged by its topic.
+    let publisher = token(&hub, &json!({"publish": [name]}));
     let public = publish(&hub, &publisher, &name, &["for all\nof them"]).unwrap();
     let public = json!({"id": public, "data": "for all\nof them"});
     assert_eq!(hears.next(), json!({"id": secret, "data": "for foo"}));

@@ -92,6 +92,7 @@ fn a_migration_tool_may_install_what_the_application_then_only_checks() {
         let lookup = |name: &str| match name {
             "DATABASE_URL" => Some(url.clone()),
             "PETASOS_LISTEN" => Some("127.0.0.1:0".to_owned()),
+            "MERCURE_TRANSPORT_URL" => Some("memory:".to_owned()),
             _ => None,
         };
         App::from_lookup(lookup).unwrap().resource::<plain::Entity>()

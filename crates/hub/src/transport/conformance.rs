@@ -70,9 +70,10 @@ impl fmt::Display for Violation {
 
 /// Runs every check; returns what does not hold.
 pub async fn check(subject: &dyn Subject) -> Vec<Violation> {
-    let checks: [(&str, Checked<'_>); 9] = [
+    let checks: [(&str, Checked<'_>); 10] = [
         ("numbers increase by one", Box::pin(numbers(subject))),
         ("the follower sees each event once, in order, in time", Box::pin(follower(subject))),
+        ("what is shown was delivered", Box::pin(shown(subject))),
         ("events are read back as they were appended", Box::pin(fidelity(subject))),
         ("reads are contiguous and bounded", Box::pin(reads(subject))),
         ("the earliest event with an id is found", Box::pin(ids(subject))),
@@ -156,12 +157,38 @@ impl Recorder {
     fn seen(&self) -> Vec<Stored> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn holds(&self, seq: Seq) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seq == Seq(0) || seen.last().is_some_and(|newest| newest.seq >= seq)
+    }
 }
 
 impl Follower for Recorder {
     fn deliver(&self, stored: Stored) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(stored);
     }
+}
+
+/// What is shown to others was handed to the follower before: a subscription that has read so far goes on from there.
+async fn shown(subject: &dyn Subject) -> Result<(), String> {
+    let transport = subject.open("shown", None).await?;
+    let recorder = Arc::new(Recorder::default());
+    transport.follow(Arc::clone(&recorder) as Arc<dyn Follower>);
+    let writer = Arc::clone(&transport);
+    let writer = tokio::spawn(async move { fill(&*writer, 1, 500).await });
+    let mut after = 0;
+    while after < 500 {
+        let newest = transport.bounds().newest;
+        hold(recorder.holds(newest), || format!("{newest} was shown before it was delivered"))?;
+        let events = read(&*transport, after, 4096).await?;
+        after = events.last().map_or(after, |stored| stored.seq.0);
+        hold(recorder.holds(Seq(after)), || format!("{after} was read before it was delivered"))?;
+        tokio::task::yield_now().await;
+    }
+    writer.await.map_err(|error| error.to_string())??;
+    transport.close().await;
+    Ok(())
 }
 
 async fn numbers(subject: &dyn Subject) -> Result<(), String> {

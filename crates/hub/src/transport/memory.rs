@@ -146,7 +146,7 @@ impl State {
         let mut batch = Vec::new();
         let mut bytes = 0;
         for (offset, event) in self.events.range(skip..).enumerate() {
-            if bytes >= max_bytes {
+            if bytes >= max_bytes && offset > 0 {
                 break;
             }
             bytes += event.frame().len();

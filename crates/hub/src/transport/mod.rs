@@ -8,6 +8,8 @@
 //! - sequence numbers increase by one from the first event that was ever appended, and are never reused;
 //! - `append` resolves to `Ok` only after the event is as durable as configured;
 //! - the follower sees every appended event exactly once, in order, before or while `append` resolves;
+//! - what `read`, `find` or `bounds` shows was handed to the follower before, and what the follower was handed is shown once
+//!   `deliver` has returned to the transport;
 //! - what `read` returns is contiguous: an event in the middle of the history is never skipped.
 
 use std::fmt;

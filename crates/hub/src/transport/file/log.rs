@@ -137,10 +137,12 @@ impl Log {
         Bounds { floor, newest: Seq(state.newest), newest_id: state.newest_id.clone() }
     }
 
-    /// Lets everybody have what was stored: readers, then the follower.
+    /// Lets everybody have what was stored, readers and the follower at one moment: whoever reads an event before the follower
+    /// has it would go on from there and get it once more, and whoever gets it first would not find it.
     pub(super) fn publish(&self, placed: &[Placed], end: u64) {
         let follower = self.follower();
-        self.state().admit(placed, end);
+        let mut state = self.state();
+        state.admit(placed, end);
         let Some(follower) = follower.as_ref() else { return };
         for placed in placed {
             follower.deliver(Stored { seq: Seq(placed.seq), event: Arc::clone(&placed.event) });
