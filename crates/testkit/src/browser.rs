@@ -98,14 +98,16 @@ impl Browser {
              const end = (value) => {{ observer.disconnect(); clearTimeout(timer); done(value); }};
              const observer = new MutationObserver(() => {{ if (holds()) end(true); }});
              observer.observe(document, {{ subtree: true, childList: true, characterData: true, attributes: true }});
-             const timer = setTimeout(() => end(holds()), 20000);"
+             const timer = setTimeout(() => end(holds()), 5000);"
         );
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            if self.command("POST", "/execute/async", &json!({"script": script, "args": []}))?
-                == Value::Bool(true)
-            {
-                return Ok(());
+            match self.command("POST", "/execute/async", &json!({"script": script, "args": []})) {
+                Ok(Value::Bool(true)) => return Ok(()),
+                Ok(_) => {}
+                // A page that is left takes its script with it; the one that comes is asked anew.
+                Err(error) if was_left(&error) => {}
+                Err(error) => return Err(error),
             }
         }
         let text = self.execute("return document.body.innerText")?;
@@ -193,8 +195,14 @@ fn capabilities(profile: &Path, width: u32, height: u32) -> Value {
         "browserName": "chrome",
         "goog:chromeOptions": {"args": args},
         "goog:loggingPrefs": {"browser": "ALL"},
-        "timeouts": {"script": 30000},
+        "timeouts": {"script": 10000},
     }}})
+}
+
+/// Whether a script has no answer because its page was left meanwhile.
+fn was_left(error: &anyhow::Error) -> bool {
+    let message = format!("{error:#}");
+    ["script timeout", "unloaded", "navigat"].iter().any(|part| message.contains(part))
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
