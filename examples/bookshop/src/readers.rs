@@ -11,7 +11,7 @@ use axum::http::{Extensions, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use petasos::live::User;
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -72,7 +72,7 @@ async fn order(
         (&Method::POST, None) => place(request, reader).await,
         (&Method::GET | &Method::HEAD | &Method::DELETE, Some(id)) => {
             let id = id.parse().map_err(|_| Refusal::Nothing)?;
-            let order = order::Entity::find_by_id::<i32>(id).one(db).await.map_err(|_| Refusal::Busy)?;
+            let order = order::Entity::find_by_id::<i32>(id).one(db).await.map_err(Refusal::busy)?;
             order.filter(|order| order.customer == reader.name).map(|_| request).ok_or(Refusal::Nothing)
         }
         _ => Err(Refusal::Forbidden),
@@ -92,8 +92,7 @@ async fn announcement(
         (&Method::GET | &Method::HEAD, None) => limit(request, "audience", "readers"),
         (&Method::GET | &Method::HEAD, Some(id)) => {
             let id = id.parse().map_err(|_| Refusal::Nothing)?;
-            let found =
-                announcement::Entity::find_by_id::<i32>(id).one(db).await.map_err(|_| Refusal::Busy)?;
+            let found = announcement::Entity::find_by_id::<i32>(id).one(db).await.map_err(Refusal::busy)?;
             found.filter(|found| found.audience == "readers").map(|_| request).ok_or(Refusal::Nothing)
         }
         _ => Err(Refusal::Forbidden),
@@ -139,6 +138,14 @@ enum Refusal {
     Nothing,
     SignIn,
     TooLarge,
+}
+
+impl Refusal {
+    #[expect(clippy::needless_pass_by_value, reason = "it stands where an error is handed over")]
+    fn busy(error: DbErr) -> Self {
+        tracing::warn!(%error, "the database gave no answer");
+        Self::Busy
+    }
 }
 
 impl IntoResponse for Refusal {
