@@ -189,9 +189,10 @@ impl fmt::Debug for File {
     }
 }
 
-/// How often a look-up looks again, with others in between, whether the disk has brought what it was asked for. A usual disk
-/// has by then, and sooner than a thread that may wait would have woken up, and its answer somebody else.
-const LOOKS: usize = 48;
+/// How often a look-up looks again, with others in between, whether the disk has brought what it was asked for: for about
+/// three times as long as a usual disk takes. A thread that waits for it wakes up later than this sees it, and then has to
+/// wake up whoever asked; a disk that is slower than that gets such a thread.
+const LOOKS: usize = 256;
 
 /// Runs what waits for the disk where it holds back nobody else.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
