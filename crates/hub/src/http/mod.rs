@@ -115,12 +115,12 @@ impl Hub {
         match parts.method.as_str() {
             "GET" => {
                 let subscription = self.subscribe(parts, None).await?;
-                Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
+                Ok(Outcome::Stream(Box::new(self.open(subscription, parts).await?)))
             }
             "QUERY" => {
                 let form = body::collect_form(&parts.headers, body, &self.inner.policy).await?;
                 let subscription = self.subscribe(parts, Some(&form)).await?;
-                Ok(Outcome::Stream(Box::new(self.open(subscription, parts)?)))
+                Ok(Outcome::Stream(Box::new(self.open(subscription, parts).await?)))
             }
             "HEAD" => Ok(Outcome::Answer(self.subscribe(parts, None).await?.into_head())),
             "POST" => {

@@ -81,7 +81,7 @@ impl Hub {
     }
 
     /// Counts a subscription and tells of it; both end with it.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         &self,
         mut subscription: Subscription,
         parts: &request::Parts,
@@ -90,6 +90,10 @@ impl Hub {
         let token = subscription.token.take();
         let address = parts.extensions.get::<ClientAddress>().map(|address| address.0);
         let permit = inner.admission.admit(address, token.as_ref().map(|token| token.digest()))?;
+        let room = match &inner.activity {
+            Some(activity) => activity.room(subscription.interest.matchers().len()).await,
+            None => None,
+        };
         if inner.activity.is_some() && subscription.start == Start::Live {
             // What is told of the subscription is told to the subscriber too, even if it is dispatched before the
             // subscription is.
@@ -98,7 +102,7 @@ impl Hub {
         let registration = inner
             .activity
             .as_ref()
-            .map(|activity| activity.register(subscription.interest.matchers(), token.as_deref()));
+            .map(|activity| activity.register(subscription.interest.matchers(), token.as_deref(), room));
         if permit.is_some() || registration.is_some() {
             subscription.guard = Some(Box::new((permit, registration)));
         }

@@ -11,6 +11,7 @@
 const COMPAT: bool = false;
 
 mod activity; // ACT: events and web API of active subscriptions
+mod announcements; // ACT.1: more changes of subscriptions than the history takes
 mod earlier; // requests of earlier generations of the protocol
 mod generations; // who receives what across generations
 mod keys; // AUTH.2: issuers, public keys, key sets
