@@ -6,7 +6,7 @@
 //! segments themselves can be made again from them.
 //!
 //! The writer ([`writer`]) appends and hands events to the follower, the keeper ([`keeper`]) indexes, merges and removes,
-//! readers read on threads of their own. `docs/design/history.md` has the layout, the invariants and the reasons.
+//! readers read on a few threads of their own ([`readers`]). `docs/design/history.md` has the layout, the invariants and the reasons.
 
 use std::fmt;
 use std::io;
@@ -31,6 +31,8 @@ mod open;
 mod queue;
 mod reader;
 use reader::ReadFlaw;
+mod readers;
+use readers::Readers;
 mod record;
 mod recover;
 pub use recover::{Recovered, SegmentError, recover};
@@ -57,6 +59,7 @@ use crate::event::Event;
 pub struct File {
     log: Arc<Log>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    readers: Arc<Readers>,
 }
 
 impl File {
@@ -65,9 +68,13 @@ impl File {
         let log = Arc::new(Log::new(storage, config, opened.key, opened.state));
         let writer = Writer::new(Arc::clone(&log), opened.last);
         let keeper = Keeper::new(Arc::clone(&log));
-        let file = Self { log, threads: Mutex::default() };
+        let file = Self { log, threads: Mutex::default(), readers: Arc::default() };
         file.spawn("petasos-writer", move || writer.run())?;
         file.spawn("petasos-keeper", move || keeper.run())?;
+        for _ in 0..READERS {
+            let readers = Arc::clone(&file.readers);
+            file.spawn("petasos-reader", move || readers.work())?;
+        }
         Ok(file)
     }
 
@@ -115,6 +122,7 @@ impl File {
     /// The writer ends when it has written what it accepted, and ends the keeper, which it may need until then.
     fn stop(&self) {
         self.log.queue.close();
+        self.readers.close();
     }
 }
 
@@ -136,7 +144,7 @@ impl Transport for File {
 
     fn read(&self, after: Seq, max_bytes: usize) -> BoxFuture<'_, Result<Vec<Stored>, ReadError>> {
         let log = Arc::clone(&self.log);
-        Box::pin(async move { Ok(off_thread(move || reader::read(&log, after, max_bytes)).await??) })
+        Box::pin(async move { Ok(self.readers.run(move || reader::read(&log, after, max_bytes)).await??) })
     }
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Seq>, ReadError>> {
@@ -149,7 +157,7 @@ impl Transport for File {
                 }
             }
             let (log, id) = (Arc::clone(&self.log), id.to_owned());
-            Ok(off_thread(move || reader::find(&log, &id, Wait::Yes)).await??)
+            Ok(self.readers.run(move || reader::find(&log, &id, Wait::Yes)).await??)
         })
     }
 
@@ -194,10 +202,8 @@ impl fmt::Debug for File {
 /// wake up whoever asked; a disk that is slower than that gets such a thread.
 const LOOKS: usize = 256;
 
-/// Runs what waits for the disk where it holds back nobody else.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ReadError(error.to_string()))
-}
+/// How many readers may wait for the disk at a time.
+const READERS: usize = 8;
 
 /// Whether an error says that there is no space, which may return.
 fn is_full(error: &io::Error) -> bool {
