@@ -24,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 use super::Application;
 use super::either::EitherBody;
 use super::linger;
+use super::sips::{Allowance, Sips};
 use super::takeover;
 use super::tls::{HTTP_2, Tls};
 use crate::http::{ClientAddress, Outcome, Subscription};
@@ -126,6 +127,8 @@ async fn serve_http2<S: Application>(
         // what follows it, the body.
         Box::pin(async move { Ok::<_, Infallible>(answer(&hub, other, request).await) })
     });
+    let allowance = Allowance::default();
+    let stream = Sips::new(stream, allowance.clone());
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(max_head)
@@ -133,10 +136,10 @@ async fn serve_http2<S: Application>(
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        result = connection.as_mut() => return Ok(result?),
+        result = poll_fn(|cx| allowance.renewed_for(connection.as_mut()).poll(cx)) => return Ok(result?),
         () = stopping(&mut stopped) => connection.as_mut().graceful_shutdown(),
     }
-    Ok(connection.await?)
+    Ok(poll_fn(|cx| allowance.renewed_for(connection.as_mut()).poll(cx)).await?)
 }
 
 /// A plaintext HTTP/1 connection; a subscription on it is taken over.

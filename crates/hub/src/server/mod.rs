@@ -28,6 +28,7 @@ mod linger;
 mod room;
 pub use room::raise_open_files;
 use room::{Room, is_full};
+mod sips;
 mod takeover;
 mod tls;
 pub use tls::{Tls, TlsError};
