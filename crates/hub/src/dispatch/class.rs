@@ -20,23 +20,64 @@ pub(crate) struct Classes {
     /// Distinguishes this event from the last one in `Class::seen`.
     round: u64,
     candidates: Vec<ClassId>,
+    /// What is queued, by class.
+    pending: Vec<Pending>,
     /// The grants of everyone who has none.
     nothing: Arc<[Matcher]>,
 }
 
 struct Class {
     interest: Arc<Interest>,
-    /// Places of the members in the shard's records; a member knows its position here, so that leaving is O(1).
-    members: Vec<u32>,
+    /// Places in the shard's records; a member knows its position here, so that leaving is O(1).
+    members: Members,
     seen: u64,
-    pending: Vec<Bytes>,
+    /// Which of [`Classes::pending`] it has, counted from one; 0 is none.
+    queued: u32,
+}
+
+/// Frames that wait for the members of a class.
+pub(crate) struct Pending {
+    pub(crate) class: ClassId,
+    pub(crate) frames: Vec<Bytes>,
+}
+
+/// The members of a class. Very many classes have one.
+enum Members {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Members {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(members) => members,
+        }
+    }
+
+    fn push(&mut self, member: u32) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, member]),
+            Self::Many(members) if members.is_empty() => *self = Self::One(member),
+            Self::Many(members) => members.push(member),
+        }
+    }
+
+    fn swap_remove(&mut self, position: usize) {
+        match self {
+            Self::One(_) => *self = Self::Many(Vec::new()),
+            Self::Many(members) => {
+                members.swap_remove(position);
+            }
+        }
+    }
 }
 
 impl Classes {
     pub(crate) fn new(hub: HubUrl) -> Self {
         let (by_interest, classes) = (HashMap::new(), Slots::new());
-        let (index, candidates) = (Index::default(), Vec::new());
-        Self { hub, by_interest, classes, index, round: 0, candidates, nothing: Arc::from([]) }
+        let (index, candidates, pending) = (Index::default(), Vec::new(), Vec::new());
+        Self { hub, by_interest, classes, index, round: 0, candidates, pending, nothing: Arc::from([]) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -50,7 +91,7 @@ impl Classes {
             None => self.open(interest)?,
         };
         let class = self.classes.by_token(token)?;
-        let position = u32::try_from(class.members.len()).ok()?;
+        let position = u32::try_from(class.members.as_slice().len()).ok()?;
         class.members.push(member);
         Some((token.index(), position))
     }
@@ -59,15 +100,16 @@ impl Classes {
     pub(crate) fn leave(&mut self, id: ClassId, position: u32) -> Option<u32> {
         let (token, class) = self.classes.by_index(id)?;
         class.members.swap_remove(position as usize);
-        let moved = class.members.get(position as usize).copied();
-        if class.members.is_empty() {
+        let members = class.members.as_slice();
+        let moved = members.get(position as usize).copied();
+        if members.is_empty() {
             self.close(token);
         }
         moved
     }
 
-    /// Queues an event in every class that it is for; `touched` gets each class that had nothing queued.
-    pub(crate) fn queue(&mut self, event: &Event, touched: &mut Vec<ClassId>) {
+    /// Queues an event for every class that it is for.
+    pub(crate) fn queue(&mut self, event: &Event) {
         self.round += 1;
         let views = views(event.topics(), &self.hub);
         let candidates = &mut self.candidates;
@@ -82,27 +124,38 @@ impl Classes {
                 continue;
             }
             class.seen = self.round;
-            if class.pending.is_empty() {
-                touched.push(id);
+            if let Some(pending) = self.pending.get_mut(class.queued.wrapping_sub(1) as usize) {
+                pending.frames.push(event.frame().clone());
+            } else if let Ok(count) = u32::try_from(self.pending.len() + 1) {
+                class.queued = count;
+                self.pending.push(Pending { class: id, frames: vec![event.frame().clone()] });
             }
-            class.pending.push(event.frame().clone());
         }
     }
 
-    /// Takes what is queued for a class, and for how many members it is.
-    pub(crate) fn take_pending(&mut self, id: ClassId) -> (Vec<Bytes>, usize) {
-        let Some((_, class)) = self.classes.by_index(id) else { return (Vec::new(), 0) };
-        (std::mem::take(&mut class.pending), class.members.len())
+    /// Takes all that is queued.
+    pub(crate) fn take_pending(&mut self) -> Vec<Pending> {
+        for pending in &self.pending {
+            if let Some((_, class)) = self.classes.by_index(pending.class) {
+                class.queued = 0;
+            }
+        }
+        std::mem::take(&mut self.pending)
+    }
+
+    /// How many members a class has.
+    pub(crate) fn size(&mut self, id: ClassId) -> usize {
+        self.classes.by_index(id).map_or(0, |(_, class)| class.members.as_slice().len())
     }
 
     pub(crate) fn member(&mut self, id: ClassId, position: usize) -> Option<u32> {
-        self.classes.by_index(id)?.1.members.get(position).copied()
+        self.classes.by_index(id)?.1.members.as_slice().get(position).copied()
     }
 
     fn open(&mut self, interest: &Arc<Interest>) -> Option<Token> {
         let interest = Arc::new(interest.settle(&self.nothing));
-        let class =
-            Class { interest: Arc::clone(&interest), members: Vec::new(), seen: 0, pending: Vec::new() };
+        let members = Members::Many(Vec::new());
+        let class = Class { interest: Arc::clone(&interest), members, seen: 0, queued: 0 };
         let token = self.classes.insert(class)?;
         self.by_interest.insert(Arc::clone(&interest), token);
         for matcher in interest.matchers() {

@@ -1,5 +1,6 @@
 //! What the rest of the hub tells a shard.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,7 +41,18 @@ pub(crate) struct Attach<S> {
 }
 
 /// Dropped when the subscription ends, whatever ends it.
-pub(crate) type Guard = Option<Box<dyn std::any::Any + Send + Sync>>;
+pub(crate) type Guard = Option<Box<Kept>>;
+
+/// What a subscription keeps for as long as it lasts. Behind a pointer of one word: most have nothing to keep.
+pub(crate) struct Kept {
+    _kept: Box<dyn Any + Send + Sync>,
+}
+
+impl Kept {
+    pub(crate) fn new(kept: impl Send + Sync + 'static) -> Box<Self> {
+        Box::new(Self { _kept: Box::new(kept) })
+    }
+}
 
 /// Where the bytes of a subscription go.
 pub(crate) enum Target<S> {

@@ -1,10 +1,10 @@
 //! From a topic to the classes that ask for it: exact topics by hash, patterns by their literal prefix first.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
 
 use petasos_protocol::{Matcher, MatcherKind, TopicView};
+
+use super::exact::Exact;
 
 /// Number of a class within its shard.
 pub(crate) type ClassId = u32;
@@ -13,7 +13,7 @@ pub(crate) type ClassId = u32;
 #[derive(Default)]
 pub(crate) struct Index {
     any: HashSet<ClassId>,
-    exact: HashMap<Exact, Classes>,
+    exact: Exact,
     patterns: Patterns,
     templates: Patterns,
 }
@@ -24,7 +24,7 @@ impl Index {
             MatcherKind::Any => {
                 self.any.insert(class);
             }
-            MatcherKind::Exact(_) => self.exact.entry(Exact(matcher.clone())).or_default().insert(class),
+            MatcherKind::Exact(topic) => self.exact.insert(topic, class),
             MatcherKind::Pattern(_) => self.patterns.insert(matcher, class),
             MatcherKind::Template(_) => self.templates.insert(matcher, class),
         }
@@ -35,13 +35,7 @@ impl Index {
             MatcherKind::Any => {
                 self.any.remove(&class);
             }
-            MatcherKind::Exact(topic) => {
-                if let Some(classes) = self.exact.get_mut(topic)
-                    && classes.remove(class)
-                {
-                    self.exact.remove(topic);
-                }
-            }
+            MatcherKind::Exact(topic) => self.exact.remove(topic, class),
             MatcherKind::Pattern(_) => self.patterns.remove(matcher, class),
             MatcherKind::Template(_) => self.templates.remove(matcher, class),
         }
@@ -50,9 +44,7 @@ impl Index {
     /// Calls `found` with each class that has a matcher for the topic; with some of them more than once.
     pub(crate) fn find(&mut self, topic: &TopicView<'_>, mut found: impl FnMut(ClassId)) {
         self.any.iter().copied().for_each(&mut found);
-        if let Some(classes) = self.exact.get(topic.as_str()) {
-            classes.each(&mut found);
-        }
+        self.exact.find(topic.as_str(), &mut found);
         self.patterns.find(topic, || topic.index_key(), &mut found);
         self.templates.find(topic, || Some(topic.as_str()), &mut found);
     }
@@ -67,79 +59,10 @@ fn prefix(matcher: &Matcher) -> &str {
     }
 }
 
-/// An exact matcher, found by the topic that it matches.
-struct Exact(Matcher);
-
-impl Borrow<str> for Exact {
-    fn borrow(&self) -> &str {
-        self.0.source()
-    }
-}
-
-impl Hash for Exact {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.source().hash(state);
-    }
-}
-
-impl PartialEq for Exact {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.source() == other.0.source()
-    }
-}
-
-impl Eq for Exact {}
-
-/// The classes of one matcher: nearly always one.
-#[derive(Default)]
-enum Classes {
-    #[default]
-    None,
-    One(ClassId),
-    #[expect(
-        clippy::box_collection,
-        reason = "there are as many places as topics, and next to none of them needs it"
-    )]
-    Many(Box<HashSet<ClassId>>),
-}
-
-impl Classes {
-    fn insert(&mut self, class: ClassId) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(class),
-            Self::One(first) => Self::Many(Box::new([first, class].into())),
-            Self::Many(mut classes) => {
-                classes.insert(class);
-                Self::Many(classes)
-            }
-        };
-    }
-
-    /// Removes a class; `true` if none is left.
-    fn remove(&mut self, class: ClassId) -> bool {
-        match self {
-            Self::Many(classes) => {
-                classes.remove(&class);
-                classes.is_empty()
-            }
-            Self::One(only) if *only == class => true,
-            Self::None | Self::One(_) => false,
-        }
-    }
-
-    fn each(&self, found: &mut impl FnMut(ClassId)) {
-        match self {
-            Self::None => {}
-            Self::One(class) => found(*class),
-            Self::Many(classes) => classes.iter().copied().for_each(found),
-        }
-    }
-}
-
 /// Patterns, grouped by the literal beginning that every topic they match must have.
 #[derive(Default)]
 struct Patterns {
-    by_prefix: HashMap<Box<str>, HashMap<Matcher, Classes>>,
+    by_prefix: HashMap<Box<str>, HashMap<Matcher, HashSet<ClassId>>>,
     /// How many prefixes have which length, so that a topic is looked up once per length and not once per pattern.
     lengths: BTreeMap<usize, usize>,
     /// Results for recent topics; emptied whenever a pattern comes or goes.
@@ -162,7 +85,7 @@ impl Patterns {
     fn remove(&mut self, matcher: &Matcher, class: ClassId) {
         let prefix = prefix(matcher);
         let Some(group) = self.by_prefix.get_mut(prefix) else { return };
-        if group.get_mut(matcher).is_some_and(|classes| classes.remove(class)) {
+        if group.get_mut(matcher).is_some_and(|classes| classes.remove(&class) && classes.is_empty()) {
             group.remove(matcher);
             self.cache.clear();
         }
@@ -198,7 +121,7 @@ impl Patterns {
             if let Some(group) = self.by_prefix.get(prefix(matcher))
                 && let Some(classes) = group.get(matcher)
             {
-                classes.each(found);
+                classes.iter().copied().for_each(&mut *found);
             }
         }
     }
@@ -256,7 +179,7 @@ mod tests {
             index.remove(matcher, class);
         }
         assert!(found(&mut index, "https://example.com/books/1").is_empty());
-        assert!(index.exact.is_empty() && index.any.is_empty());
+        assert!(index.any.is_empty());
         assert_eq!(index.patterns.by_prefix.len(), 1);
     }
 

@@ -49,7 +49,8 @@ impl Interest {
 
     /// Whether the event is in the subscriber's generation of the protocol, if it is in one at all.
     pub(crate) fn speaks(&self, event: &Event) -> bool {
-        self.is_earlier || !event.is_for_earlier()
+        // In this order: next to no event is, and what it is not need not be fetched from far away.
+        !event.is_for_earlier() || self.is_earlier
     }
 
     /// Whether the event goes to such a subscriber: a matcher selects it and, if it is private, a grant allows it (AUTH.5).

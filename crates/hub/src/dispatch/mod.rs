@@ -16,8 +16,9 @@ mod backlog;
 pub use backlog::BacklogLimits;
 mod class;
 mod command;
-pub(crate) use command::{Attach, Guard, ShardConfig, Target};
+pub(crate) use command::{Attach, Guard, Kept, ShardConfig, Target};
 use command::{Command, turn_away};
+mod exact;
 mod held;
 mod inbox;
 use inbox::Inbox;
@@ -93,7 +94,8 @@ impl Dispatch {
             inbox.goes();
             turn_away(*attach);
         }
-        Attached(shard)
+        // There are never so many shards that the number is cut.
+        Attached(u32::try_from(shard).unwrap_or(u32::MAX))
     }
 
     /// In turn among equals: clients that leave together must not leave one shard with all the work.
@@ -105,7 +107,7 @@ impl Dispatch {
 
     /// Says that the body of a slot is gone.
     pub(crate) fn detach(&self, attached: Attached, slot: Arc<Slot>) {
-        self.tell(attached.0, Command::Detach(slot));
+        self.tell(attached.0 as usize, Command::Detach(slot));
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
@@ -156,7 +158,7 @@ impl Dispatch {
 
 /// The shard that has a subscription.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Attached(usize);
+pub(crate) struct Attached(u32);
 
 impl Follower for Dispatch {
     fn deliver(&self, stored: Stored) {

@@ -11,7 +11,7 @@ use super::index::ClassId;
 use super::poll::{Ready, Socket};
 use super::slot::Slot;
 
-/// A subscriber. About 80 bytes; what it shares with others is in its class.
+/// A subscriber: with its place in the slab no more than one cache line. What it shares with others is in its class.
 pub(crate) struct Record<S> {
     pub(crate) target: Link<S>,
     pub(crate) class: ClassId,
@@ -21,10 +21,10 @@ pub(crate) struct Record<S> {
     pub(crate) written: u32,
     /// Second at which it ends; 0 means never.
     pub(crate) expires: u32,
-    /// When what waits was last seen to move, in milliseconds; 0 while nothing waits.
-    pub(crate) stalled_since: u64,
+    /// When what waits was last seen to move, in milliseconds that begin anew after 49 days; 0 while nothing waits.
+    stalled_since: u32,
     /// Bytes that it sent after its request.
-    noise: u32,
+    noise: u16,
     half_closed: bool,
     /// Whether the shard has it among those that are looked at each second.
     pub(crate) listed: bool,
@@ -62,7 +62,7 @@ impl<S: Socket> Record<S> {
         match &mut self.target {
             Link::Slot(slot) => {
                 if slot.push(piece.clone(), limits)? {
-                    self.stalled_since = now_ms.max(1);
+                    self.stalled_since = moment(now_ms);
                 }
                 Ok(())
             }
@@ -99,9 +99,24 @@ impl<S: Socket> Record<S> {
         }
     }
 
+    /// Whether something waits for it, as far as is known: a body that has taken everything is noticed later.
+    pub(crate) fn waits(&self) -> bool {
+        self.stalled_since != 0
+    }
+
+    /// Milliseconds since what waits was last seen to move.
+    pub(crate) fn stalled_for(&self, now_ms: u64) -> u64 {
+        u64::from(moment(now_ms).wrapping_sub(self.stalled_since))
+    }
+
+    /// Nothing waits for it any more, and the shard no longer lists it.
+    pub(crate) fn take_off(&mut self) {
+        (self.stalled_since, self.listed) = (0, false);
+    }
+
     fn queue(&mut self, piece: Piece, limits: &BacklogLimits, now_ms: u64) -> Result<(), Cut> {
         if self.backlog.is_none() {
-            self.stalled_since = now_ms.max(1);
+            self.stalled_since = moment(now_ms);
         }
         self.backlog.get_or_insert_default().push(piece, limits)
     }
@@ -111,7 +126,7 @@ impl<S: Socket> Record<S> {
             return Ok(());
         };
         if backlog.flush(socket).map_err(|_| Cut::Gone)? {
-            self.stalled_since = now_ms.max(1);
+            self.stalled_since = moment(now_ms);
         }
         if backlog.is_empty() {
             self.backlog = None;
@@ -135,7 +150,7 @@ impl<S: Socket> Record<S> {
                     }
                 }
                 Ok(count) => {
-                    self.noise = self.noise.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                    self.noise = self.noise.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
                     if self.noise > MAX_NOISE {
                         return Err(Cut::Talks);
                     }
@@ -174,7 +189,7 @@ pub(crate) fn part(socket: &mut impl Socket, cut: Cut) {
 /// Unread input turns a close into a reset, which destroys what the client has not read yet.
 fn discard_input(socket: &mut impl Socket) -> io::Result<()> {
     let mut buffer = [0; 1024];
-    for _ in 0..=MAX_NOISE as usize / buffer.len() {
+    for _ in 0..=usize::from(MAX_NOISE) / buffer.len() {
         match socket.read(&mut buffer) {
             Ok(0) => break,
             Ok(_) => {}
@@ -186,10 +201,26 @@ fn discard_input(socket: &mut impl Socket) -> io::Result<()> {
     Ok(())
 }
 
+/// Milliseconds as the records keep them, none of which is 0.
+fn moment(now_ms: u64) -> u32 {
+    // What is above 32 bits is left out on purpose.
+    ((now_ms & u64::from(u32::MAX)) as u32).max(1)
+}
+
 /// Seconds as the records keep them; they last 136 years.
 pub(crate) fn second(seconds: u64) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// More than this after its request, and the client takes the stream for something else.
-const MAX_NOISE: u32 = 4096;
+const MAX_NOISE: u16 = 4096;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_leaves_room_for_its_generation_in_one_cache_line() {
+        assert!(size_of::<Record<std::os::fd::OwnedFd>>() <= 64 - size_of::<u32>());
+    }
+}

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use petasos_protocol::sse;
 
 use super::backlog::{Cut, Piece, join};
-use super::class::Classes;
+use super::class::{Classes, Pending};
 use super::command::{Attach, Command, Guard, ShardConfig, Target, refuse, turn_away};
 use super::held::Held;
 use super::inbox::Inbox;
@@ -44,6 +44,8 @@ pub(crate) struct Shard<P: Poller> {
     watched: u64,
     held: Held,
     doomed: Vec<(Token, Cut)>,
+    /// Those whose turn to be released has not come yet, and some who are gone.
+    leaving: Vec<Token>,
     ready: Vec<Ready>,
     /// How many classes of this shard, and how many bytes of backlog, the metrics know of.
     counted: (u64, u64),
@@ -77,6 +79,7 @@ impl<P: Poller> Shard<P> {
             watched: 0,
             held: Held::default(),
             doomed,
+            leaving: Vec::new(),
             ready,
             counted: (0, 0),
             stopped: false,
@@ -119,7 +122,7 @@ impl<P: Poller> Shard<P> {
                 self.metrics.updates_total.add(1);
                 batch.since.get_or_insert(since);
                 batch.bytes += stored.event.frame().len();
-                self.classes.queue(&stored.event, &mut batch.touched);
+                self.classes.queue(&stored.event);
                 self.ring.push(stored);
                 if batch.bytes >= MAX_JOINED {
                     self.flush(&mut batch);
@@ -143,10 +146,9 @@ impl<P: Poller> Shard<P> {
     fn flush(&mut self, batch: &mut Batch) {
         batch.bytes = 0;
         let Some(since) = batch.since.take() else { return };
-        for class in batch.touched.drain(..) {
-            let (frames, members) = self.classes.take_pending(class);
+        for Pending { class, frames } in self.classes.take_pending() {
             let Some(bytes) = join(&frames) else { continue };
-            let count = frames.len() as u64;
+            let (count, members) = (frames.len() as u64, self.classes.size(class));
             self.metrics.deliveries_total.add(count * members as u64);
             if count > 1 {
                 self.metrics.joined_total.add(count * members as u64);
@@ -181,7 +183,7 @@ impl<P: Poller> Shard<P> {
             self.doomed.push((token, cut));
             return false;
         }
-        let waits = record.stalled_since != 0;
+        let waits = record.waits();
         if waits && !record.listed {
             record.listed = true;
             self.waiting.push(token);
@@ -332,10 +334,10 @@ impl<P: Poller> Shard<P> {
         self.waiting.retain(|token| {
             let Some(record) = records.by_token(*token) else { return false };
             if record.pending() == 0 {
-                (record.stalled_since, record.listed) = (0, false);
+                record.take_off();
                 return false;
             }
-            if now_ms.saturating_sub(record.stalled_since) >= limits.max_stall_ms {
+            if record.stalled_for(now_ms) >= limits.max_stall_ms {
                 doomed.push((*token, Cut::Stalled));
             }
             true
@@ -415,10 +417,21 @@ impl<P: Poller> Shard<P> {
         self.counted = now;
     }
 
-    /// Those who are asked to come back are asked to do so at different times.
+    /// Those who are asked to come back are asked to do so at different times. Everyone is listed once and not once per step;
+    /// those who come after that are listed with the last.
     fn release(&mut self, count: usize) {
         let now_ms = self.clock.monotonic_ms();
-        for token in self.records.tokens().into_iter().take(count) {
+        if self.leaving.len() < count {
+            self.leaving = self.records.tokens();
+        }
+        let mut left = count;
+        while left > 0
+            && let Some(token) = self.leaving.pop()
+        {
+            if self.records.by_token(token).is_none() {
+                continue;
+            }
+            left -= 1;
             let pause = LEAST_PAUSE_MS + token.index().wrapping_mul(PAUSE_STEP_MS) % PAUSES_MS;
             let retry = Bytes::from(format!("retry: {pause}\n\n"));
             self.send(token.index(), &Piece::new(retry), now_ms);
@@ -442,7 +455,6 @@ impl<P: Poller> Shard<P> {
 /// Deliveries that are written together.
 #[derive(Default)]
 struct Batch {
-    touched: Vec<ClassId>,
     bytes: usize,
     /// When the oldest was handed over.
     since: Option<u64>,

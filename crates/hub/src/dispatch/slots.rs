@@ -35,6 +35,8 @@ pub(crate) struct Slots<T> {
     fresh: u32,
 }
 
+/// Begins at a cache line, so that what fits into one is read at once.
+#[repr(align(64))]
 struct Entry<T> {
     generation: u32,
     value: Option<T>,

@@ -221,6 +221,28 @@ fn updates_that_queue_meanwhile_share_one_write() {
 }
 
 #[test]
+fn everyone_is_released_some_at_a_time_those_who_come_meanwhile_too() {
+    let mut bench = Bench::new();
+    let mut wires: Vec<_> = (0..5).map(|_| bench.attach(Matcher::any(), MANY)).collect();
+    let gone = wires.remove(0);
+    for left in [2, 0] {
+        bench.tell(Command::Release(2));
+        bench.turn();
+        if left == 2 {
+            // It is among those whose turn comes, and leaves by itself.
+            bench.signal(&gone, |ready| ready.closed = true);
+            wires.push(bench.attach(Matcher::any(), MANY));
+        }
+    }
+    bench.tell(Command::Release(2));
+    bench.turn();
+    assert_eq!(bench.metrics.subscribers.value(), 0);
+    for wire in wires {
+        assert!(received(&wire).starts_with(b"retry: ") && wire.lock().unwrap().finished);
+    }
+}
+
+#[test]
 fn a_subscriber_gets_what_it_asked_for_and_an_update_once() {
     let mut bench = Bench::new();
     let exact = bench.attach(Matcher::exact(TOPIC).unwrap(), MANY);

@@ -16,7 +16,8 @@ use crate::transport::{BoxFuture, ReadError, Seq};
 /// One subscriber whose connection hyper keeps.
 pub(crate) struct Live {
     hub: Hub,
-    expires: Option<u64>,
+    /// Second of the monotonic clock at which it ends; `u64::MAX` means never.
+    expires: u64,
     /// Whether the first comment was handed out.
     begun: bool,
     state: State,
@@ -48,6 +49,7 @@ impl Subscription {
 impl Live {
     fn open(hub: Hub, subscription: Subscription) -> Self {
         let Subscription { interest, start, expires, guard, .. } = subscription;
+        let expires = expires.unwrap_or(u64::MAX);
         let mut live = Self { hub, expires, begun: false, state: State::Ended, _guard: guard };
         match start {
             Start::Live => live.attach(interest, None),
@@ -112,7 +114,7 @@ impl Live {
     }
 
     fn read(&mut self, mut replay: Replay) {
-        if self.expires.is_some_and(|at| at <= self.hub.inner.clock.monotonic_ms() / 1000) {
+        if self.expires <= self.hub.inner.clock.monotonic_ms() / 1000 {
             self.state = State::Ended;
             return;
         }
@@ -128,7 +130,7 @@ impl Live {
         let shard = self.hub.inner.dispatch.attach(Attach {
             interest,
             after,
-            expires: self.expires,
+            expires: Some(self.expires).filter(|at| *at < u64::MAX),
             first: Bytes::new(),
             target: Target::Slot(Arc::clone(&slot)),
             guard: None,

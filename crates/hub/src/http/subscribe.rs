@@ -10,7 +10,7 @@ use petasos_protocol::{Cursor, parse_subscribe};
 
 use super::{HubBody, Problem};
 use crate::auth::Authorised;
-use crate::dispatch::{Guard, Interest};
+use crate::dispatch::{Guard, Interest, Kept};
 use crate::hub::{Hub, Inner};
 use crate::transport::Seq;
 
@@ -104,7 +104,7 @@ impl Hub {
             .as_ref()
             .map(|activity| activity.register(subscription.interest.matchers(), token.as_deref(), room));
         if permit.is_some() || registration.is_some() {
-            subscription.guard = Some(Box::new((permit, registration)));
+            subscription.guard = Some(Kept::new((permit, registration)));
         }
         Ok(subscription)
     }
