@@ -84,6 +84,28 @@ fn every_way_to_change_a_row_reaches_subscribers(url: &str) {
     let deleted = http::request("DELETE", &format!("{}/books/6", shop.url), &[], "").unwrap();
     assert_eq!(deleted.head.status, 204);
     assert_eq!(document(&mut stream), json!({"@id": "/books/6"}));
+    // Its reviews go with it, and whoever shows them is told.
+    let reviews = format!("{}?match_urlpattern={}/reviews/:id", shop.hub, shop.url);
+    let mut reviews = Stream::open(&reviews, &[]).unwrap();
+    let listed = http::get(&format!("{}/reviews?bookId=7", shop.url)).unwrap().body;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let mut expected: Vec<_> =
+        listed["hydra:member"].as_array().unwrap().iter().map(|one| &one["@id"]).collect();
+    assert!(!expected.is_empty(), "{listed}");
+    let deleted = http::request("DELETE", &format!("{}/books/7", shop.url), &[], "").unwrap();
+    assert_eq!(deleted.head.status, 204);
+    while !expected.is_empty() {
+        let gone = document(&mut reviews);
+        let place = expected.iter().position(|id| gone == json!({"@id": id})).unwrap();
+        expected.remove(place);
+    }
+}
+
+#[test]
+fn on_sqlite_every_way_to_change_a_row_reaches_subscribers() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("shop.db").display());
+    every_way_to_change_a_row_reaches_subscribers(&url);
 }
 
 #[test]
@@ -119,4 +141,11 @@ fn of_two_shops_on_one_postgresql_one_relays_and_the_other_takes_over_when_it_is
 #[test]
 fn of_two_shops_on_one_mariadb_one_relays_and_the_other_takes_over_when_it_is_killed() {
     one_relays_and_the_other_takes_over(&Chain::new(MariaDb::shared().database().unwrap()));
+}
+
+#[test]
+fn of_two_shops_on_one_sqlite_file_one_relays_and_the_other_takes_over_when_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("shop.db").display());
+    one_relays_and_the_other_takes_over(&Chain::new(url));
 }

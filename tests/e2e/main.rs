@@ -7,6 +7,7 @@ mod databases; // the bookshop on database servers
 mod debugger; // the hub's own page in Chromium
 mod guide; // what it says of pages, in Chromium
 mod loss; // programs and servers are killed
+mod many; // a hundred thousand rows at once
 mod outbox; // an operator mends what was set aside
 mod readers; // two of them, told different things
 mod remote; // the hub as a second process

@@ -33,6 +33,9 @@ fn lists_show_what_is_the_readers() {
         let ann = customers("ann", query);
         assert!(!ann.is_empty() && ann.iter().all(|customer| customer == "ann"), "{query}: {ann:?}");
     }
+    // A name that contains another one is somebody else's.
+    shop.sql("INSERT INTO orders (customer, book_id, status) VALUES ('joann', 1, 'hers')").unwrap();
+    assert!(customers("ann", "").iter().all(|customer| customer == "ann"));
     let placed =
         ask(&shop, "POST", "/orders", "ann", "{\"bookId\":3,\"customer\":\"bob\",\"status\":\"paid\"}");
     assert_eq!(placed.head.status, 201, "{placed:?}");

@@ -1,7 +1,9 @@
-//! A gate in front of a hub, which sees what is published and never answers.
+//! What stands where a hub should: a gate that sees what is published and never answers, and somebody who refuses everything.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -46,6 +48,56 @@ impl Gate {
     /// If none comes in a minute.
     pub fn request(&self) -> anyhow::Result<String> {
         self.requests.recv_timeout(PATIENCE).context("nothing was published")
+    }
+}
+
+/// Stands where a hub was, and has no use for what is published: it answers that it will later, if ever.
+#[derive(Debug)]
+pub struct Refusal {
+    asked: Receiver<()>,
+    address: String,
+    ended: Arc<AtomicBool>,
+}
+
+impl Refusal {
+    /// Takes the address, which was free a moment ago.
+    ///
+    /// # Errors
+    /// If somebody has it.
+    pub fn at(address: &str) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let (sender, asked) = channel();
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&ended);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let answer =
+                    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let is_refused = read(&mut stream).and_then(|_| Ok(stream.write_all(answer)?));
+                if is_refused.is_ok() && sender.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { asked, address: address.to_owned(), ended })
+    }
+
+    /// Refuses so many times, and then leaves the address to others.
+    ///
+    /// # Errors
+    /// If nobody asks in a minute.
+    pub fn times(self, count: usize) -> anyhow::Result<()> {
+        for _ in 0..count {
+            self.asked.recv_timeout(PATIENCE).context("nobody tried again")?;
+        }
+        self.ended.store(true, Ordering::SeqCst);
+        // Makes the thread look, unless somebody else has: it closes its listener then.
+        drop(TcpStream::connect(&self.address));
+        while self.asked.recv_timeout(PATIENCE).is_ok() {}
+        Ok(())
     }
 }
 

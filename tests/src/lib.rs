@@ -10,7 +10,7 @@ use tempfile::TempDir;
 mod document;
 pub use document::blocks;
 mod gate;
-pub use gate::Gate;
+pub use gate::{Gate, Refusal};
 mod reader;
 pub use reader::Reader;
 
@@ -24,7 +24,7 @@ pub struct Bookshop {
     /// The hub that it announced.
     pub hub: String,
     folder: TempDir,
-    /// Its server, if its database has one.
+    /// Where its database is, unless it is where shops keep theirs.
     server: Option<String>,
 }
 
@@ -39,8 +39,7 @@ impl Bookshop {
         let mut process = Process::start("bookshop", &[], &[&listen, variables].concat(), folder.path())?;
         let url = process.url("page")?.trim_end_matches('/').to_owned();
         let hub = process.url("hub")?;
-        let server =
-            variables.iter().find(|(name, url)| *name == "DATABASE_URL" && !url.starts_with("sqlite"));
+        let server = variables.iter().find(|(name, _)| *name == "DATABASE_URL");
         let server = server.map(|(_, url)| (*url).to_owned());
         Ok(Self { process, url, hub, folder, server })
     }

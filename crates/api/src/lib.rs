@@ -39,8 +39,8 @@
 //!
 //! On the model: `#[resource(mercure)]` makes it live, and its options say who is told what ([`live`]);
 //! `views(Short)` names other serialisations, types that are `From` the model and `Serialize`; `path = "/books"` and `name = "Book"` replace what is made of the
-//! table's name. On a field: `iri = "https://schema.org/name"`, `read_only`, `skip`, `not_blank`, `length(min = 1, max = 255)`,
-//! `range(min = 0, max = 5)`. Fields are called in documents what serde calls them.
+//! table's name. On a field: `iri = "https://schema.org/name"`, `read_only`, `skip`, `exact` (lists are filtered by
+//! the whole text, not by a part of it), `not_blank`, `length(min = 1, max = 255)`, `range(min = 0, max = 5)`. Fields are called in documents what serde calls them.
 //!
 //! An expression with a syntax error does not compile:
 //!

@@ -30,6 +30,7 @@ pub(crate) struct Field {
     pub(crate) read_only: bool,
     pub(crate) rename: Option<String>,
     pub(crate) iri: Option<LitStr>,
+    pub(crate) exact: bool,
     pub(crate) not_blank: bool,
     pub(crate) length: Bounds,
     pub(crate) range: Bounds,
@@ -105,6 +106,8 @@ impl Field {
             self.read_only = true;
         } else if meta.path.is_ident("skip") {
             self.hidden = true;
+        } else if meta.path.is_ident("exact") {
+            self.exact = true;
         } else if meta.path.is_ident("not_blank") {
             self.not_blank = true;
         } else if meta.path.is_ident("length") {
@@ -113,7 +116,7 @@ impl Field {
             self.range = bounds(meta)?;
         } else {
             return Err(meta.error(
-                "unknown option; a field has `iri`, `read_only`, `skip`, `not_blank`, `length` and `range`",
+                "unknown option; a field has `iri`, `read_only`, `skip`, `exact`, `not_blank`, `length` and `range`",
             ));
         }
         Ok(())

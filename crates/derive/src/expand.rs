@@ -93,6 +93,7 @@ fn calls(said: &Field) -> Vec<TokenStream> {
         (said.hidden, "hidden"),
         (said.read_only, "read_only"),
         (said.has_default, "optional"),
+        (said.exact, "exact"),
         (said.not_blank, "not_blank"),
     ];
     for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {

@@ -61,6 +61,8 @@ pub(crate) struct FieldInfo {
     pub(crate) optional: bool,
     pub(crate) hidden: bool,
     pub(crate) read_only: bool,
+    /// Lists are filtered by the whole text, not by a part of it.
+    pub(crate) exact: bool,
     pub(crate) rules: Rules,
     pub(crate) read: fn(&Value) -> Result<DbValue, String>,
 }
@@ -147,6 +149,7 @@ impl<E: EntityTrait> Field<E> {
             optional: T::NULLABLE,
             hidden: false,
             read_only: false,
+            exact: false,
             rules: Rules::default(),
             read: |value| T::from_json(value).map(Into::into),
         };
@@ -187,6 +190,12 @@ impl<E: EntityTrait> Field<E> {
     /// Lets the database supply a value that is not sent.
     pub fn optional(mut self) -> Self {
         self.info.optional = true;
+        self
+    }
+
+    /// Lets lists be filtered by the whole text instead of a part of it.
+    pub fn exact(mut self) -> Self {
+        self.info.exact = true;
         self
     }
 

@@ -99,19 +99,21 @@ fn as_written(field: &FieldInfo, kept: &Value) -> Value {
     }
 }
 
-/// A value of the database as documents write it. SeaORM writes times as SQL does.
+/// A value of the database as documents write it. SeaORM writes times as SQL does, and decimals as floating-point numbers.
 pub(super) fn json_of(value: &DbValue) -> Value {
-    let time = match value {
+    let written = match value {
         DbValue::ChronoDate(Some(date)) => serde_json::to_value(date),
         DbValue::ChronoTime(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTime(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTimeUtc(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTimeLocal(Some(time)) => serde_json::to_value(time),
         DbValue::ChronoDateTimeWithTimeZone(Some(time)) => serde_json::to_value(time),
+        // With all its digits, which a number would lose.
+        DbValue::Decimal(Some(decimal)) => serde_json::to_value(decimal),
         DbValue::Bytes(Some(bytes)) => {
             return bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>().into();
         }
         other => return sea_value_to_json_value(other),
     };
-    time.unwrap_or(Value::Null)
+    written.unwrap_or(Value::Null)
 }

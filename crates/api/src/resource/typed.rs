@@ -93,11 +93,14 @@ impl<E: Resource> Typed<E> {
         })
     }
 
-    /// Texts are searched for, everything else is compared. A text that cannot be such a value matches nothing.
+    /// Texts are searched for unless they are `exact`, everything else is compared. A text that cannot be such a value matches nothing.
     fn filter(&self, place: usize, text: &str) -> Option<Condition> {
         let (field, column) = (&self.info.fields[place], self.columns[place]);
         let is_text =
             field.range == "xsd:string" && matches!((field.read)(&Value::from(text)), Ok(DbValue::String(_)));
+        if is_text && field.exact {
+            return Some(Condition::all().add(column.eq(text)));
+        }
         if is_text {
             let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
             let like = LikeExpr::new(format!("%{escaped}%")).escape('\\');

@@ -128,3 +128,100 @@ pub mod shelf {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// A room, which takes its seats with it.
+pub mod room {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(table_name = "room")]
+    #[resource(mercure)]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A seat in a room.
+pub mod seat {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(table_name = "seat")]
+    #[resource(mercure)]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub room: i32,
+        pub label: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {
+        #[sea_orm(
+            belongs_to = "super::room::Entity",
+            from = "Column::Room",
+            to = "super::room::Column::Id",
+            on_delete = "Cascade"
+        )]
+        Room,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Values of all types, which the topics of a row show.
+pub mod thing {
+    use petasos::Resource;
+    use sea_orm::entity::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize, Resource)]
+    #[sea_orm(table_name = "thing")]
+    #[serde(rename_all = "camelCase")]
+    #[resource(mercure(topics = [
+        "@='urn:price:' + object.price",
+        "@='urn:tags:' + object.tags.list[1] + string(object.tags.size)",
+        "@='urn:made:' + object.madeOn",
+        "@='urn:sold:' + object.soldAt",
+        "@='urn:seen:' + object.seenAt",
+        "@='urn:picture:' + object.picture",
+        "@='urn:token:' + object.token",
+        "@='urn:broken:' + string(object.broken)",
+        "@='urn:weight:' + string(object.weight)",
+        "@='urn:count:' + string(object.count)",
+        "@='urn:note:' + (object.note == null ? 'null' : object.note)",
+    ]))]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        #[sea_orm(column_type = "Decimal(Some((20, 4)))", column_name = "the price")]
+        pub price: Decimal,
+        #[sea_orm(column_type = "JsonBinary")]
+        pub tags: Json,
+        pub made_on: Date,
+        pub sold_at: DateTime,
+        pub seen_at: DateTimeUtc,
+        #[serde(skip)]
+        pub picture: Vec<u8>,
+        pub token: Uuid,
+        pub broken: bool,
+        pub weight: f64,
+        pub count: i64,
+        pub note: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

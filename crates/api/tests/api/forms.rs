@@ -79,6 +79,7 @@ resource!(
 resource!(computed, "computed", mercure(with = crate::forms::options));
 resource!(archived, "archived", mercure(hub = ["default", "archive"]));
 resource!(elsewhere, "elsewhere", mercure(hub = "@=object.owner"));
+resource!(unknown, "unknown", mercure = "{object.owner: 'staff'}");
 resource!(waiting, "waiting", mercure(async = false));
 
 /// Another serialisation.

@@ -15,6 +15,7 @@ mod reference; // the page of the handbook about variables
 mod schemas; // tables in other schemas
 mod support;
 mod users; // who receives what is private
+mod writers; // whoever writes, and in whatever way
 
 // The same on private servers; a test asks its module's name which one.
 #[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
@@ -35,3 +36,9 @@ mod outbox_on_mariadb;
 #[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
 #[path = "outbox.rs"]
 mod outbox_on_postgres;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "writers.rs"]
+mod writers_on_mariadb;
+#[expect(clippy::duplicate_mod, reason = "the same tests on other databases")]
+#[path = "writers.rs"]
+mod writers_on_postgres;

@@ -6,7 +6,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, 
 use serde_json::{Value, json};
 
 use crate::forms::{
-    archived, choosy, computed, elsewhere, mapped, optional, owned, plain, short, targeted, visible, waiting,
+    archived, choosy, computed, elsewhere, mapped, optional, owned, plain, short, targeted, unknown, visible,
+    waiting,
 };
 use crate::support::{LD, PATCH, Served, database};
 
@@ -246,6 +247,21 @@ fn a_type_error_sets_only_its_row_aside() {
             "Owned {\"id\":1}: the expression \"object.allOwners.filter(owner, owner != 'staff')\": "
         ),
         "{reason}"
+    );
+}
+
+#[test]
+fn a_result_with_an_unknown_option_names_it_and_those_there_are() {
+    let app = Recorded::start(unknown::Entity);
+    app.run(unknown::row(1, "ann").insert(&app.served.db)).unwrap();
+    app.run(unknown::row(2, "targets").insert(&app.served.db)).unwrap();
+    assert_eq!(app.topics(&app.update(1)), ["/unknowns/2", "staff"]);
+    assert_eq!(
+        app.set_aside(1),
+        [
+            "Unknown {\"id\":1}: the expression \"{object.owner: 'staff'}\": there is no option `ann`; there are targets, \
+             private, topics, data, id, type, retry, view, hub, on, async"
+        ]
     );
 }
 

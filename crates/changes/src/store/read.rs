@@ -51,7 +51,11 @@ impl Store {
 
     pub(crate) async fn acknowledge(&self, seqs: &[i64]) -> Result<(), Error> {
         for seqs in seqs.chunks(CHUNK) {
-            self.db.execute_raw(self.removal(seqs)).await?;
+            match self.dialect {
+                // To prepare a statement that never comes again would cost the server more than to run it.
+                Dialect::Mysql => self.db.execute_unprepared(&self.removal(seqs).sql).await?,
+                Dialect::Postgres | Dialect::Sqlite => self.db.execute_raw(self.removal(seqs)).await?,
+            };
         }
         Ok(())
     }
@@ -66,10 +70,17 @@ impl Store {
                     format!("DELETE FROM {outbox} WHERE seq = ANY (string_to_array($1, ',')::bigint[])");
                 Statement::from_sql_and_values(self.dialect.backend(), sql, [Value::from(list)])
             }
-            // Walking over the table would wait for rows that a long transaction has not committed yet.
-            Dialect::Mysql => self.statement(&format!(
-                "DELETE o FROM {outbox} AS o FORCE INDEX (PRIMARY) WHERE o.seq IN ({list})"
-            )),
+            // Each row is looked up by itself: a list of numbers lets the server walk over the table if it finds that
+            // cheaper, and wait for rows that a long transaction has not committed yet.
+            Dialect::Mysql => {
+                let rest: String =
+                    seqs.iter().skip(1).map(|seq| format!(" UNION ALL SELECT {seq}")).collect();
+                let first = seqs.first().copied().unwrap_or_default();
+                self.statement(&format!(
+                    "DELETE o FROM (SELECT {first} AS seq{rest}) AS gone STRAIGHT_JOIN {outbox} AS o \
+                     FORCE INDEX (PRIMARY) ON o.seq = gone.seq"
+                ))
+            }
             Dialect::Sqlite => self.statement(&format!("DELETE FROM {outbox} WHERE seq IN ({list})")),
         }
     }
@@ -92,4 +103,4 @@ fn raw_row(row: &QueryResult) -> Result<RawRow, Error> {
 /// Bytes of a batch after which no more is read.
 const BYTES: usize = 8 << 20;
 /// Numbers in one statement.
-const CHUNK: usize = 5000;
+const CHUNK: usize = 512;

@@ -13,7 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// `readers` or `staff`.
-    #[resource(not_blank, length(max = 255))]
+    #[resource(exact, not_blank, length(max = 255))]
     pub audience: String,
     /// The text.
     #[resource(not_blank, length(max = 1000))]

@@ -14,7 +14,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// Who placed it.
-    #[resource(not_blank, length(max = 255))]
+    #[resource(exact, not_blank, length(max = 255))]
     pub customer: String,
     /// What was ordered.
     pub book_id: i32,
